@@ -1,0 +1,3 @@
+using SealService.Hosting;
+
+return await SealServer.RunAsync(args, Console.Out, Console.Error);
