@@ -81,7 +81,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     protected override string HostCore => Http.Request.Host.Value ?? "";
 
-    protected override string PeerCore => Peer.Format(Http.Connection.RemoteIpAddress, Http.Connection.RemotePort);
+    protected override string PeerCore => PeerIdentity.Format(Http.Connection.RemoteIpAddress, Http.Connection.RemotePort);
 
     protected override DateTime DeadlineCore => _deadline;
 
@@ -95,7 +95,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     protected override WriteOptions? WriteOptionsCore { get; set; }
 
-    protected override AuthContext AuthContextCore => Peer.Authenticate(Http.Connection.ClientCertificate);
+    protected override AuthContext AuthContextCore => PeerIdentity.Authenticate(Http.Connection.ClientCertificate);
 
     protected override IDictionary<object, object> UserStateCore => _userState ??= [];
 

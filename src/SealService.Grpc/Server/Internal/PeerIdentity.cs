@@ -7,7 +7,7 @@ using Grpc.Core;
 namespace Grpc.Server.Internal;
 
 /// <summary>The other end of a connection, in gRPC's terms.</summary>
-internal static class Peer
+internal static class PeerIdentity
 {
     private const string CommonName = "x509_common_name";
 
