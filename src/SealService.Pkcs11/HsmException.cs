@@ -1,3 +1,5 @@
+using SealService.Pkcs11.Interop;
+
 namespace SealService.Pkcs11;
 
 /// <summary>
@@ -8,6 +10,27 @@ public abstract class HsmException : Exception
     private protected HsmException(string message, Exception? innerException)
         : base(message, innerException)
     {
+    }
+
+    /// <summary>Whether the PIN was refused.</summary>
+    internal bool IsFatal => ReturnValue is { } returnValue && RecoveryPolicy.IsFatal((CKR)returnValue);
+
+    /// <summary>What the PKCS#11 function returned (<c>CK_RV</c>), when it was a function that failed.</summary>
+    public ulong? ReturnValue { get; internal init; }
+
+    /// <summary>The exception for a function that failed outside of signing, where there is nothing to retry.</summary>
+    /// <param name="returnValue">Not CKR_OK.</param>
+    /// <param name="function">The function's name.</param>
+    /// <param name="place">What it was called for, as in "the PKCS#11 token 'seal'".</param>
+    internal static HsmException ForCall(CKR returnValue, string function, string place)
+    {
+        string message = $"{function} failed on {place}: {RecoveryPolicy.Describe(returnValue)}.";
+        return RecoveryPolicy.IsFatal(returnValue)
+            ? new HsmConfigurationException($"{message} It is not tried again: that could lock the token.")
+            {
+                ReturnValue = (ulong)returnValue,
+            }
+            : new HsmUnavailableException(message) { ReturnValue = (ulong)returnValue };
     }
 }
 

@@ -69,9 +69,12 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
         }
     }
 
-    /// <summary>Reads a stream that must hold exactly one message, up to its end. The message is valid until the reader is disposed.</summary>
-    /// <exception cref="RpcException">INTERNAL when there is none or more than one; otherwise as for <see cref="TryRead"/>.</exception>
-    public async ValueTask<ReadOnlySequence<byte>> ReadSingleAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Reads a stream that holds at most one message, up to its end; null when it holds none. The message is valid until the reader is
+    /// disposed.
+    /// </summary>
+    /// <exception cref="RpcException">INTERNAL when there is more than one; otherwise as for <see cref="TryRead"/>.</exception>
+    public async ValueTask<ReadOnlySequence<byte>?> ReadSingleAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -85,9 +88,7 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
             {
                 if (!found)
                 {
-                    throw _unread.IsEmpty
-                        ? new RpcException(new Status(StatusCode.Internal, "There is no message where one must be."))
-                        : EndedInsideMessage();
+                    return _unread.IsEmpty ? null : throw EndedInsideMessage();
                 }
 
                 var message = _unread.Slice(MessageHeader.SizeBytes);
@@ -116,17 +117,19 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
     /// <summary>Ends a pending wait with the exception of <see cref="WaitWasCancelled"/>. The only member for other threads.</summary>
     public void CancelPendingRead() => pipe.CancelPendingRead();
 
+    /// <summary>The stream has ended and no message of it is used any more: the pipe's buffers go back. Only where nobody else owns the pipe.</summary>
+    public void CompletePipe()
+    {
+        Dispose();
+        pipe.Complete();
+    }
+
     /// <summary>Gives back what was rented. The pipe stays with its owner.</summary>
     public void Dispose()
     {
         _unread = default;
         _decompressed?.Dispose();
         _decompressed = null;
-        if (_resultIsOut)
-        {
-            _resultIsOut = false;
-            OnDisposingWithResult(pipe);
-        }
     }
 
     /// <summary>The reader begins to wait for the peer.</summary>
@@ -144,11 +147,6 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
 
     /// <summary>What a failure of the transport means to the reader's user.</summary>
     protected abstract Exception Translate(Exception transportFailure);
-
-    /// <summary>The reader is disposed while a read result is out. What was not read any more belongs to the pipe's owner.</summary>
-    protected virtual void OnDisposingWithResult(PipeReader owner)
-    {
-    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> WaitToReadAsyncCore(CancellationToken cancellationToken)

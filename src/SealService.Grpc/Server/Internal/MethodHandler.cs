@@ -92,7 +92,8 @@ file static class Checked
 
     public static async ValueTask<TRequest> ReadSingleAsync<TRequest>(ServerCall call, Marshaller<TRequest> marshaller)
     {
-        var message = await call.Requests.ReadSingleAsync(CancellationToken.None);
+        var message = await call.Requests.ReadSingleAsync(CancellationToken.None)
+            ?? throw new RpcException(new Status(StatusCode.Internal, "The client sent no request message."));
         return new MessagePayload<TRequest>(marshaller).Deserialize(message);
     }
 }
