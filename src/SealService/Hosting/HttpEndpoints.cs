@@ -10,10 +10,10 @@ namespace SealService.Hosting;
 /// </summary>
 internal static class HttpEndpoints
 {
-    public static void Map(WebApplication app, LedgerDirectory ledgers, MetricsRegistry metrics, ServingStatus health, GrpcServer grpc) =>
+    public static void Map(WebApplication app, LedgerDirectory ledgers, MetricsRegistry metrics, ServerHealth health, GrpcServer grpc) =>
         app.Run(http => HttpProtocol.IsHttp2(http.Request.Protocol) ? grpc.HandleAsync(http) : ServeAsync(http, ledgers, metrics, health));
 
-    private static Task ServeAsync(HttpContext http, LedgerDirectory ledgers, MetricsRegistry metrics, ServingStatus health)
+    private static Task ServeAsync(HttpContext http, LedgerDirectory ledgers, MetricsRegistry metrics, ServerHealth health)
     {
         if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
         {

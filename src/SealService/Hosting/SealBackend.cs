@@ -23,7 +23,7 @@ internal sealed class SealBackend : IAsyncDisposable
     public LedgerDirectory Ledgers { get; }
 
     /// <summary>Completes when a ledger's state is unknown, so that the process must end.</summary>
-    public Task Faulted { get; }
+    public Task<Exception> Faulted { get; }
 
     /// <exception cref="HsmException">Module, token, PIN or key can't be used; the message says which.</exception>
     /// <exception cref="LedgerException">A ledger can't be opened; the message names the folder or the file.</exception>
@@ -82,6 +82,7 @@ internal sealed class SealBackend : IAsyncDisposable
                 SigningTimeout = hsm.SignTimeout,
                 AppendTimeout = options.CommitTimeout,
             },
+            FasterLogStorage.Open(options.Folder, new FasterLogStorageOptions(), loggers),
             verifierKey,
             key.SignAsync,
             time,

@@ -81,11 +81,11 @@ public static class SealServer
         app.Lifetime.ApplicationStopping.Register(() =>
         {
             ServerLog.Draining(logger);
-            services.Health.SetAll(serving: false); // first: nobody sends new work
+            services.Health.StopServing(); // first: nobody sends new work
             drained.Cancel(); // then long calls finish what they accepted
         });
         await app.StartAsync();
-        services.Health.SetAll(serving: true);
+        services.Health.StartServing();
         var bound = BoundAddresses(app);
         ServerLog.Ready(logger, bound[0], bound.Count > 1 ? bound[1] : "-");
         await app.WaitForShutdownAsync();
@@ -103,7 +103,7 @@ public static class SealServer
         backend.Faulted.ContinueWith(
             faulted =>
             {
-                ServerLog.StateUnknown(logger, faulted.Exception?.GetBaseException());
+                ServerLog.StateUnknown(logger, faulted.Result);
                 lifetime.StopApplication();
                 _ = Task.Delay(TimeSpan.FromSeconds(5)).ContinueWith(_ => Environment.Exit(ServerExitCode.StateUnknown), TaskScheduler.Default);
             },

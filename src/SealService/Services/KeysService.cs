@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Google.Protobuf;
 using Grpc.Core;
 using Seal.V1;
@@ -24,6 +25,13 @@ internal sealed class KeysService(LedgerDirectory ledgers) : Keys.KeysBase
         Status = KeyStatus.Active,
         Vkey = ledger.VerifierKey.ToString(),
         PublicKeySpki = ByteString.CopyFrom(ledger.SigningKey.SubjectPublicKeyInfo.Span),
-        KeyId = ByteString.CopyFrom(ledger.VerifierKey.KeyId),
+        KeyId = ByteString.CopyFrom(BigEndian(ledger.VerifierKey.KeyId)),
     };
+
+    private static byte[] BigEndian(uint keyId)
+    {
+        var bytes = new byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, keyId);
+        return bytes;
+    }
 }

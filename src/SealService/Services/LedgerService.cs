@@ -55,15 +55,18 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
         var count = request.Count == 0 ? size - request.FirstIndex : Math.Min(request.Count, size - request.FirstIndex);
         var message = new GetEntriesResponse { FirstIndex = request.FirstIndex };
         var bytes = 0;
-        await foreach (var entry in ledger.ReadEntriesAsync(request.FirstIndex, count, context.CancellationToken))
+        await foreach (var bundle in ledger.ReadEntriesAsync(request.FirstIndex, count, context.CancellationToken))
         {
-            message.Entries.Add(Messages.Wrap(entry));
-            bytes += entry.Length;
-            if (bytes >= limits.EntriesMessageBytes)
+            for (var i = 0; i < bundle.Count; i++)
             {
-                await responseStream.WriteAsync(message, context.CancellationToken);
-                message = new GetEntriesResponse { FirstIndex = message.FirstIndex + message.Entries.Count };
-                bytes = 0;
+                message.Entries.Add(Messages.Wrap(bundle[i]));
+                bytes += bundle[i].Length;
+                if (bytes >= limits.EntriesMessageBytes)
+                {
+                    await responseStream.WriteAsync(message, context.CancellationToken);
+                    message = new GetEntriesResponse { FirstIndex = message.FirstIndex + message.Entries.Count };
+                    bytes = 0;
+                }
             }
         }
 
@@ -140,10 +143,7 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
             response.Entries.Add(new Seal.V1.FoundEntry { Index = found.Index, Entry = Messages.Wrap(found.Entry) });
         }
 
-        if (page.HasMore)
-        {
-            response.NextPageToken = page.Entries[^1].Index.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        }
+        response.NextPageToken = page.NextBefore?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "";
 
         return response;
     }

@@ -12,7 +12,7 @@ internal static class Messages
     {
         Entry = Wrap(receipt.Entry),
         Index = receipt.Index,
-        InclusionProof = { receipt.InclusionProof.Select(ToByteString) },
+        InclusionProof = { receipt.InclusionProof.ToArray().Select(ToByteString) },
         Checkpoint = Wrap(receipt.Checkpoint),
     };
 

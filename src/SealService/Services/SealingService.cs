@@ -35,7 +35,7 @@ internal sealed class SealingService(LedgerDirectory ledgers, LimitOptions limit
                 await FindNewestAsync(ledger, LookupKind.Digest, Lookups.Digest("digest", request.Digest), "digest", context.CancellationToken),
             _ => throw BadRequest.Of("entry", "is missing: give index, document_id or digest"),
         };
-        return new GetReceiptResponse { Receipt = (await ledger.GetReceiptAsync(index, context.CancellationToken)).ToMessage() };
+        return new GetReceiptResponse { Receipt = (await ledger.ReadReceiptAsync(index, context.CancellationToken)).ToMessage() };
     }
 
     private static long CheckIndex(long index, SealLedger ledger) =>

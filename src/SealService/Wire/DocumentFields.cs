@@ -14,6 +14,8 @@ internal sealed class DocumentFields
 
     private readonly byte[] _documentId = new byte[IdBytesMax];
     private int _documentIdLength;
+    private bool _hasCommitment;
+    private MerkleHash _metadataCommitment;
 
     /// <summary>The document's id, UTF-8; empty when it has none.</summary>
     public ReadOnlySpan<byte> DocumentId => _documentId.AsSpan(0, _documentIdLength);
@@ -21,8 +23,8 @@ internal sealed class DocumentFields
     /// <summary>SHA-256 of the idempotency key, when there is one.</summary>
     public MerkleHash? IdempotencyKeySha256 { get; private set; }
 
-    /// <summary>The caller's commitment, when there is one.</summary>
-    public MerkleHash? MetadataCommitment { get; private set; }
+    /// <summary>The caller's commitment: 32 bytes, or empty.</summary>
+    public ReadOnlySpan<byte> MetadataCommitment => _hasCommitment ? _metadataCommitment.AsSpan() : [];
 
     /// <summary>The digest that the document must have, when the caller said so.</summary>
     public MerkleHash? ExpectedSha256 { get; private set; }
@@ -32,7 +34,7 @@ internal sealed class DocumentFields
     {
         _documentIdLength = 0;
         IdempotencyKeySha256 = null;
-        MetadataCommitment = null;
+        _hasCommitment = false;
         ExpectedSha256 = null;
     }
 
@@ -94,8 +96,10 @@ internal sealed class DocumentFields
             case 2:
                 return TrySetDocumentId(bytes, out error);
             case 3:
-                MetadataCommitment = ReadHash(bytes);
-                error = MetadataCommitment is null && length > 0 ? FieldError.Length("metadata_commitment", "must be 32 bytes or empty") : default;
+                var commitment = ReadHash(bytes);
+                _hasCommitment = commitment.HasValue;
+                _metadataCommitment = commitment.GetValueOrDefault();
+                error = !_hasCommitment && length > 0 ? FieldError.Length("metadata_commitment", "must be 32 bytes or empty") : default;
                 return error.IsNone;
             default:
                 ExpectedSha256 = ReadHash(bytes);

@@ -120,7 +120,7 @@ internal readonly struct SealingAnswer
     // SealedDocument { 1: ref  2: receipt { 1: entry  2: index  3: inclusion_proof (repeated)  4: checkpoint }  3: already_sealed }
     private void WriteSealed(SerializationContext context, Receipt receipt)
     {
-        var proofSize = receipt.InclusionProof.Count * ProtobufWriter.SizeOfBytes(MerkleHash.Size);
+        var proofSize = receipt.InclusionProof.Length * ProtobufWriter.SizeOfBytes(MerkleHash.Size);
         var receiptSize = ProtobufWriter.SizeOfBytes(receipt.Entry.Length) + ProtobufWriter.SizeOfVarintField((ulong)receipt.Index) + proofSize
             + ProtobufWriter.SizeOfBytes(receipt.Checkpoint.Length);
         var size = ProtobufWriter.SizeOfVarintField(_reference) + ProtobufWriter.SizeOfBytes(receiptSize) + ProtobufWriter.SizeOfVarintField(_alreadySealed ? 1u : 0);
@@ -129,7 +129,7 @@ internal readonly struct SealingAnswer
         writer.WriteLength(2, receiptSize);
         writer.WriteBytesField(1, receipt.Entry.Span);
         writer.WriteVarintField(2, (ulong)receipt.Index);
-        foreach (var hash in receipt.InclusionProof)
+        foreach (ref readonly var hash in receipt.InclusionProof.Span)
         {
             writer.WriteBytesField(3, hash.AsSpan());
         }

@@ -129,7 +129,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
                     var index = result.Outcome == ClaimOutcome.Sealed ? result.Index : await result.WaitForIndexAsync(cancellationToken);
                     if (index is { } found)
                     {
-                        return new SealDocumentResponse { Receipt = (await ledger.GetReceiptAsync(found, cancellationToken)).ToMessage(), AlreadySealed = true };
+                        return new SealDocumentResponse { Receipt = (await ledger.ReadReceiptAsync(found, cancellationToken)).ToMessage(), AlreadySealed = true };
                     }
 
                     break; // the other call's batch failed: the key is free again
@@ -169,7 +169,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
             return writer.TryAdd(0, new DocumentSeal
             {
                 Kind = EntryKind.Document,
-                Digest = digest,
+                Digest = digest.AsSpan(),
                 SizeBytes = size,
                 DocumentId = _fields.DocumentId,
                 MetadataCommitment = _fields.MetadataCommitment,

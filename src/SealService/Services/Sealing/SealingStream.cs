@@ -142,7 +142,7 @@ internal sealed class SealingStream : IDisposable
         return _writer.TryAdd(reference, new DocumentSeal
         {
             Kind = kind,
-            Digest = digest,
+            Digest = digest.AsSpan(),
             SizeBytes = sizeBytes,
             DocumentId = fields.DocumentId,
             MetadataCommitment = fields.MetadataCommitment,
@@ -203,7 +203,7 @@ internal sealed class SealingStream : IDisposable
         {
             var index = claim.Outcome == ClaimOutcome.Sealed ? claim.Index : await claim.WaitForIndexAsync(Ended);
             await SendAsync(index is { } found
-                ? SealingAnswer.Sealed(reference, await _ledger.Ledger.GetReceiptAsync(found, Ended), alreadySealed: true)
+                ? SealingAnswer.Sealed(reference, await _ledger.Ledger.ReadReceiptAsync(found, Ended), alreadySealed: true)
                 : SealingAnswer.Failed(reference, StatusCode.Unavailable, "The same document was being sealed by another call and could not be. Try again."));
         }
         catch (Exception e) when (!Ended.IsCancellationRequested)
