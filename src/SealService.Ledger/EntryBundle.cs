@@ -49,7 +49,7 @@ public sealed class EntryBundle
     {
         get
         {
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)position, (uint)Count);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)position, (uint)Count, nameof(position));
             return _bundle[(Begin(position) + RecordCodec.EntryPrefixBytes)..Begin(position + 1)];
         }
     }

@@ -1,5 +1,4 @@
 using SealService.Ledger.Sequencing;
-using SealService.Merkle;
 
 namespace SealService.Ledger;
 
@@ -86,7 +85,11 @@ public sealed class LedgerWriter : IDisposable
     public bool TryAdd(ulong reference, in DocumentSeal document)
     {
         OpenBatch batch = _pinned ?? throw new InvalidOperationException("The writer is not inside.");
-        int entryBytes = document.GetEntrySize();
+        if (document.FindFault(_enteredUnixMs, out int entryBytes) is { } fault)
+        {
+            throw new ArgumentException(fault, nameof(document));
+        }
+
         bool begins = _segmentBatch != batch;
         if (begins ? !batch.TryReserve(1, entryBytes + SealedSegment.EntryPrefixBytes) : !_segment!.TryReserve(entryBytes, _enteredUnixMs))
         {

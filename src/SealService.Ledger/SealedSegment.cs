@@ -22,18 +22,14 @@ public sealed class SealedSegment : IDisposable
     // later ones take more at once, so that a busy writer does not touch the shared counters for each.
     private const int ReservedBytesMax = 4096;
     private const int ReservedEntriesMax = 64;
-    private const int SaltBytes = 16;
-    private const int SaltsAtOnce = 64;
-    private const int FirstSalts = 4; // a caller with one document does not wait for 64
     private const int ColumnsMin = 16;
 
     private readonly SegmentPool _pool;
-    private readonly byte[] _salts = new byte[SaltBytes * SaltsAtOnce];
-    private readonly byte[] _saltKey = new byte[SaltBytes];
+    private readonly byte[] _saltKey = new byte[SaltGenerator.KeyBytes];
+    private readonly SaltGenerator _salts = new();
     private readonly MerkleHash[] _leftRange = new MerkleHash[CompactRange.HashCountMax];
     private readonly MerkleHash[] _rightRange = new MerkleHash[CompactRange.HashCountMax];
     private readonly List<(Claim Claim, int Position)> _claims = [];
-    private SaltGenerator? _saltGenerator;
     private OpenBatch? _batch;
     private LedgerWriter? _writer;
     private BatchTree? _tree; // built when the first full receipt is asked for
@@ -93,7 +89,7 @@ public sealed class SealedSegment : IDisposable
     /// <summary>An entry's bytes.</summary>
     public ReadOnlyMemory<byte> GetEntry(int position)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)position, (uint)_count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)position, (uint)_count, nameof(position));
         int begin = position == 0 ? 0 : _entryEnds[position - 1];
         return _entries.AsMemory(begin + EntryPrefixBytes, _entryEnds[position] - begin - EntryPrefixBytes);
     }
@@ -102,10 +98,7 @@ public sealed class SealedSegment : IDisposable
     public Receipt GetReceipt(int position)
     {
         byte[] entry = GetEntry(position).ToArray();
-        _tree ??= new BatchTree(
-            new CompactRange(0, FirstIndex, LeftRange),
-            LeafHashes,
-            new CompactRange(FirstIndex + _count, Head.TreeSize, RightRange));
+        _tree ??= BuildTree(Head.TreeSize);
         long index = FirstIndex + position;
         MerkleHash[] proof = new MerkleHash[_tree.GetInclusionProofHashCount(index)];
         _tree.WriteInclusionProof(index, proof);
@@ -150,8 +143,7 @@ public sealed class SealedSegment : IDisposable
         FirstIndex = -1;
         SealedAtUnixMs = unixMs;
         RandomNumberGenerator.Fill(_saltKey);
-        _saltGenerator ??= new SaltGenerator();
-        _saltGenerator.SetKey(_saltKey);
+        _salts.Rekey(_saltKey);
     }
 
     /// <summary>Makes sure that the batch and this segment have room for an entry.</summary>
@@ -197,7 +189,7 @@ public sealed class SealedSegment : IDisposable
         Span<byte> entry = _entries.AsSpan(_entriesBytes, EntryPrefixBytes + entryBytes);
         BinaryPrimitives.WriteUInt16BigEndian(entry, (ushort)entryBytes);
         entry = entry[EntryPrefixBytes..];
-        document.WriteEntry(entry, NextSalt(), unixMs);
+        document.WriteEntry(entry, _salts.GetSalt(_count), unixMs);
         _leafHashes[_count] = TreeHasher.HashLeaf(entry);
         _references[_count] = reference;
         _offsetsMs[_count] = (uint)(unixMs - SealedAtUnixMs);
@@ -206,12 +198,17 @@ public sealed class SealedSegment : IDisposable
         _count++;
     }
 
-    /// <summary>Gives the segment its place in the tree; the sequencer verifies it before it calls <see cref="CompleteSealed"/>.</summary>
-    internal void Place(long firstIndex, BatchTree tree)
+    /// <summary>
+    /// Gives the segment its place in the tree, and checks what its reader will be given as the reader can: left range,
+    /// leaves and right range make the root.
+    /// </summary>
+    internal bool TryPlace(long firstIndex, BatchTree tree)
     {
         FirstIndex = firstIndex;
         _leftCount = tree.WriteLeftRange(firstIndex, _leftRange);
         _rightCount = tree.WriteRightRange(firstIndex + _count, _rightRange);
+        using BatchTree own = BuildTree(tree.TreeSize);
+        return own.RootHash == tree.RootHash;
     }
 
     internal void CompleteSealed(SignedHead head)
@@ -249,6 +246,9 @@ public sealed class SealedSegment : IDisposable
         }
     }
 
+    private BatchTree BuildTree(long treeSize) =>
+        new(new CompactRange(0, FirstIndex, LeftRange), LeafHashes, new CompactRange(FirstIndex + _count, treeSize, RightRange));
+
     private bool TryReserveMore(int entries, int bytes)
     {
         if (!_batch!.TryReserve(entries, bytes))
@@ -259,21 +259,6 @@ public sealed class SealedSegment : IDisposable
         _reservedEntries += entries;
         _reservedBytes += bytes;
         return true;
-    }
-
-    private ReadOnlySpan<byte> NextSalt()
-    {
-        int at = _count % SaltsAtOnce;
-        if (_count == 0)
-        {
-            _saltGenerator!.Generate(0, _salts.AsSpan(0, FirstSalts * SaltBytes));
-        }
-        else if (at == 0 || _count == FirstSalts)
-        {
-            _saltGenerator!.Generate(_count, _salts.AsSpan(at * SaltBytes));
-        }
-
-        return _salts.AsSpan(at * SaltBytes, SaltBytes);
     }
 
     private void GrowColumns()

@@ -12,13 +12,15 @@ public sealed class Claim : IDisposable
     private readonly ClaimRegistry _registry;
     private readonly TaskCompletionSource<bool> _lookedUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<long?> _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly MerkleHash _key;
+    private readonly MerkleHash _digest;
     private int _state; // a ClaimState; changed by compare-exchange
 
     internal Claim(ClaimRegistry registry, MerkleHash key, MerkleHash digest)
     {
         _registry = registry;
-        Key = key;
-        Digest = digest;
+        _key = key;
+        _digest = digest;
     }
 
     private enum ClaimState
@@ -29,10 +31,12 @@ public sealed class Claim : IDisposable
     }
 
     /// <summary>SHA-256 of the idempotency key.</summary>
-    public MerkleHash Key { get; }
+    public ref readonly MerkleHash Key => ref _key;
 
     /// <summary>SHA-256 of the document that it is claimed for.</summary>
-    public MerkleHash Digest { get; }
+    public ref readonly MerkleHash Digest => ref _digest;
+
+    internal ReadOnlySpan<byte> KeyBytes => _key.AsSpan();
 
     /// <summary>Completes when the claim's owner knows that the key is in no entry (true), or in one already (false).</summary>
     internal Task<bool> LookedUp => _lookedUp.Task;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using SealService.Merkle;
 
 namespace SealService.Ledger;
@@ -84,4 +85,5 @@ internal sealed class ClaimRegistry(Func<MerkleHash, CancellationToken, ValueTas
 }
 
 /// <summary>The entry that an idempotency key has led to.</summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct SealedKey(long Index, MerkleHash Digest);

@@ -122,9 +122,9 @@ internal sealed class DerivedData : IDisposable
                 continue; // in a run that was written after the snapshot
             }
 
-            if (!LogEntryCodec.TryRead(entry, out LogEntry fields))
+            if (!LogEntryCodec.TryRead(entry, out LogEntry fields, out string? error))
             {
-                throw new LedgerDamagedException($"Entry {index} is no LogEntry.");
+                throw new LedgerDamagedException($"Entry {index} can't be read: {error}.");
             }
 
             Lookup.MakeRoom(index, KeysPerEntryMax);

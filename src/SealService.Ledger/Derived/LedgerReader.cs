@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using SealService.Ledger.Derived.Lookup;
-using SealService.Ledger.Sequencing;
 using SealService.Merkle;
 
 namespace SealService.Ledger.Derived;
@@ -104,7 +103,7 @@ internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, R
 
         await foreach (FoundEntry entry in FindAllAsync(LookupKind.IdempotencyKey, key.ToArray(), long.MaxValue, FindAtOnce, cancellationToken))
         {
-            return LogEntryCodec.TryRead(entry.Entry.Span, out LogEntry fields) ? new SealedKey(entry.Index, MerkleHash.Read(fields.Digest)) : null;
+            return LogEntryCodec.TryRead(entry.Entry.Span, out LogEntry fields, out _) ? new SealedKey(entry.Index, MerkleHash.Read(fields.Digest)) : null;
         }
 
         return null;
@@ -133,7 +132,7 @@ internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, R
     }
 
     private static bool HasKey(ReadOnlySpan<byte> entry, LookupKind kind, ReadOnlySpan<byte> key) =>
-        LogEntryCodec.TryRead(entry, out LogEntry fields) && kind switch
+        LogEntryCodec.TryRead(entry, out LogEntry fields, out _) && kind switch
         {
             LookupKind.DocumentId => fields.DocumentId.SequenceEqual(key),
             LookupKind.Digest => fields.Digest.SequenceEqual(key),

@@ -9,7 +9,7 @@ namespace SealService.Ledger.Sequencing;
 /// Makes one durable, verified batch of the segments of a closed one. Whatever it throws but <see cref="SigningException"/>
 /// leaves the ledger's state unknown.
 /// </summary>
-internal sealed class BatchSealer(ILedgerStorage storage, CheckpointAuthority authority, LedgerOptions options, LedgerMetrics metrics, TimeProvider time)
+internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority authority, LedgerMetrics metrics, TimeProvider time)
 {
     /// <summary>
     /// 1 lines the entries up and hashes them again, 2 extends the tree, 3 has its head signed, 4 makes entries and head
@@ -44,7 +44,7 @@ internal sealed class BatchSealer(ILedgerStorage storage, CheckpointAuthority au
             // 4
             int recordBytes = RecordCodec.Complete(buffer, edge.End, count, entriesBytes, note);
             started = time.GetTimestamp();
-            long address = await AppendAsync(buffer.AsMemory(0, recordBytes));
+            long address = await appender.AppendAsync(buffer.AsMemory(0, recordBytes));
             metrics.Committed(time.GetElapsedTime(started));
 
             // 5
@@ -60,20 +60,6 @@ internal sealed class BatchSealer(ILedgerStorage storage, CheckpointAuthority au
             ArrayPool<byte>.Shared.Return(buffer);
             ArrayPool<MerkleHash>.Shared.Return(leafHashes);
             throw;
-        }
-    }
-
-    /// <summary>Appends within the time limit: a device that died may never call back.</summary>
-    public async ValueTask<long> AppendAsync(ReadOnlyMemory<byte> record)
-    {
-        using CancellationTokenSource deadline = new(options.AppendTimeout, time);
-        try
-        {
-            return await storage.AppendAsync(record, deadline.Token).AsTask().WaitAsync(deadline.Token);
-        }
-        catch (OperationCanceledException exception) when (deadline.IsCancellationRequested)
-        {
-            throw new LedgerException($"The record was not durable within {options.AppendTimeout}.", exception);
         }
     }
 
@@ -112,19 +98,16 @@ internal sealed class BatchSealer(ILedgerStorage storage, CheckpointAuthority au
         }
     }
 
-    /// <summary>Checks what each waiter will be given as the waiter itself can: left range, leaves and right range make the signed root.</summary>
     private static void PlaceAndVerify(IReadOnlyList<SealedSegment> segments, long firstIndex, BatchTree tree)
     {
         foreach (SealedSegment segment in segments)
         {
-            segment.Place(firstIndex, tree);
-            firstIndex += segment.Count;
-            CompactRange whole = new(0, segment.FirstIndex, segment.LeftRange);
-            whole.Append(segment.LeafHashes);
-            if (!whole.TryMergeRight(new CompactRange(firstIndex, tree.TreeSize, segment.RightRange)) || whole.GetRootHash() != tree.RootHash)
+            if (!segment.TryPlace(firstIndex, tree))
             {
-                throw new LedgerException($"The proofs of the entries from {segment.FirstIndex} to {firstIndex - 1} do not lead to the signed root.");
+                throw new LedgerException($"The proofs of the {segment.Count} entries from {firstIndex} on do not lead to the signed root.");
             }
+
+            firstIndex += segment.Count;
         }
 
         Debug.Assert(firstIndex == tree.TreeSize, "all entries have been placed");

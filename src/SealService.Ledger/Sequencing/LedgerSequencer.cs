@@ -25,6 +25,7 @@ internal sealed class LedgerSequencer
     private CompactRange _edge; // owned by the loop
     private volatile SignedHead _head; // written by the loop
     private volatile OpenBatch? _open; // written by the loop; null when nothing more is accepted
+    private volatile OpenBatch? _sealing; // written by the loop
     private volatile bool _stopping;
 
     public LedgerSequencer(
@@ -56,6 +57,9 @@ internal sealed class LedgerSequencer
 
     public SignedHead Head => _head;
 
+    /// <summary>The room that writers have taken in the open batch and in the one that is being sealed.</summary>
+    public long EntriesWaiting => (_open?.ReservedEntries ?? 0) + (long)(_sealing?.ReservedEntries ?? 0);
+
     /// <summary>Says that the open batch has its first entries, or that there is something else to look at.</summary>
     public void Wake() => _wake.Set();
 
@@ -81,6 +85,7 @@ internal sealed class LedgerSequencer
                 await FailEverythingAsync(exception);
             }
 #pragma warning restore CA1031
+            _sealing = null;
         }
 
         _treeSize.End(new LedgerException("The ledger has stopped.", _fault.Exception));
@@ -105,6 +110,7 @@ internal sealed class LedgerSequencer
     private async ValueTask SwapAsync(bool last)
     {
         OpenBatch batch = _open!;
+        _sealing = batch;
         batch.Close();
         _open = last ? null : NewBatch(); // its floor is read after the close
         batch.ReleaseWaiters();

@@ -23,6 +23,9 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
     /// <summary>The batch's segments in the order in which their writers began them; for the sequencer, when drained.</summary>
     public List<SealedSegment> Segments => _segments;
 
+    /// <summary>The room that writers have taken; a little more than what they have used.</summary>
+    public int ReservedEntries => Volatile.Read(ref _entries);
+
     public bool TryPin()
     {
         int inside = Volatile.Read(ref _inside);

@@ -103,8 +103,8 @@ public sealed class FasterLogStorage : ILedgerStorage
             throw new LedgerException("The record log failed before and takes no more records.", _failure);
         }
 
-        ArgumentOutOfRangeException.ThrowIfZero(record.Length); // a zero length would end the page for FasterLog
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(record.Length, RecordBytesMax);
+        ArgumentOutOfRangeException.ThrowIfZero(record.Length, nameof(record)); // a zero length would end the page for FasterLog
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(record.Length, RecordBytesMax, nameof(record));
         try
         {
             long address;

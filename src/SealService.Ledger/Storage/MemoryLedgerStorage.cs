@@ -102,7 +102,7 @@ public sealed class MemoryLedgerStorage : ILedgerStorage
             throw new LedgerException("The storage failed before and takes no more records.");
         }
 
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(record.Length, RecordBytesMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(record.Length, RecordBytesMax, nameof(record));
         if (BeforeAppend is { } beforeAppend)
         {
             await beforeAppend(cancellationToken);

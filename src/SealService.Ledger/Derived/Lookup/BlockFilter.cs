@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-
 namespace SealService.Ledger.Derived.Lookup;
 
 /// <summary>
@@ -9,28 +6,40 @@ namespace SealService.Ledger.Derived.Lookup;
 /// </summary>
 internal static class BlockFilter
 {
-    public const int BlockBytes = 32;
+    public const int BlockWords = 8;
+    public const int BlockBytes = BlockWords * sizeof(uint);
     private const int BitsPerKey = 10;
 
-    private static readonly Vector256<uint> Salts = Vector256.Create(
-        0x47b6137bu, 0x44974d91u, 0x8824ad5bu, 0xa2b7289du, 0x705495c7u, 0x2df1424bu, 0x9efc4947u, 0x5c6bfb31u);
+    // The constants of the Parquet format's specification.
+    private static ReadOnlySpan<uint> Salts =>
+        [0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31];
 
     public static long BlocksFor(long keys) => Math.Max(1, ((keys * BitsPerKey) + (8 * BlockBytes) - 1) / (8 * BlockBytes));
 
     /// <summary>The block of a key. It grows with the fingerprint, so keys in order fill the blocks in order.</summary>
     public static long BlockOf(ulong fingerprint, long blocks) => (long)Math.BigMul(fingerprint, (ulong)blocks, out _);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<uint> MaskOf(ulong fingerprint)
+    public static void Add(Span<uint> block, ulong fingerprint)
     {
-        // The top 5 bits of each product choose the word's bit. The low half of the fingerprint: the high half chose the block.
-        Vector256<uint> bits = (Vector256.Create((uint)fingerprint) * Salts) >>> 27;
-        return Vector256.ShiftLeft(Vector256<uint>.One, bits);
+        for (int word = 0; word < BlockWords; word++)
+        {
+            block[word] |= BitOf(word, fingerprint);
+        }
     }
 
-    public static bool MayContain(Vector256<uint> block, ulong fingerprint)
+    public static bool MayContain(ReadOnlySpan<uint> block, ulong fingerprint)
     {
-        Vector256<uint> mask = MaskOf(fingerprint);
-        return (block & mask) == mask;
+        for (int word = 0; word < BlockWords; word++)
+        {
+            if ((block[word] & BitOf(word, fingerprint)) == 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
+
+    // The top 5 bits of the product. Of the fingerprint it is the low half: the high half chose the block.
+    private static uint BitOf(int word, ulong fingerprint) => 1u << (int)(((uint)fingerprint * Salts[word]) >> 27);
 }

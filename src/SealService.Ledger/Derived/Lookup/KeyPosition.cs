@@ -27,6 +27,14 @@ internal readonly record struct KeyPosition(ulong Fingerprint, long Index) : ICo
         return BinaryPrimitives.ReadUInt64BigEndian(digest);
     }
 
+    public static bool operator <(KeyPosition left, KeyPosition right) => left.CompareTo(right) < 0;
+
+    public static bool operator >(KeyPosition left, KeyPosition right) => left.CompareTo(right) > 0;
+
+    public static bool operator <=(KeyPosition left, KeyPosition right) => left.CompareTo(right) <= 0;
+
+    public static bool operator >=(KeyPosition left, KeyPosition right) => left.CompareTo(right) >= 0;
+
     public int CompareTo(KeyPosition other)
     {
         int order = Fingerprint.CompareTo(other.Fingerprint);

@@ -72,13 +72,10 @@ internal sealed class LookupIndex
     }
 
     /// <summary>Adds a key of an entry. Indexes never go down; after <see cref="Flush"/> they are at least its end.</summary>
-    public void Add(ulong fingerprint, long index)
-    {
-        // A run ends between entries, so that its name says what it covers: the table is left with room for a few keys.
-        _state.Table.Add(fingerprint, index);
-    }
+    public void Add(ulong fingerprint, long index) => _state.Table.Add(fingerprint, index);
 
-    /// <summary>Writes the table as a run when it could not take the keys of <paramref name="entries"/> more entries.</summary>
+    /// <summary>Before an entry's keys are added: writes the table as a run when it has no room for so many more keys.</summary>
+    /// <remarks>A run ends between entries, so that its name says what it covers.</remarks>
     public void MakeRoom(long nextIndex, int keys)
     {
         if (_state.Table.Count + keys > _keysInMemoryMax)

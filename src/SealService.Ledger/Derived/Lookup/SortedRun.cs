@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.IO.MemoryMappedFiles;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace SealService.Ledger.Derived.Lookup;
 
@@ -97,7 +95,8 @@ internal sealed unsafe class SortedRun
     }
 
     private bool MayContain(ulong fingerprint) =>
-        BlockFilter.MayContain(Vector256.Load((uint*)(_filter + (BlockFilter.BlockOf(fingerprint, _filterBlocks) * BlockFilter.BlockBytes))), fingerprint);
+        BlockFilter.MayContain(
+            new ReadOnlySpan<uint>(_filter + (BlockFilter.BlockOf(fingerprint, _filterBlocks) * BlockFilter.BlockBytes), BlockFilter.BlockWords), fingerprint);
 
     /// <summary>
     /// The position of the first key that is not less. Fingerprints are spread evenly, so the search begins where the key
@@ -110,7 +109,7 @@ internal sealed unsafe class SortedRun
         long guess = (long)Math.BigMul(key.Fingerprint, (ulong)high, out _);
         for (long step = 8; low < high && guess < high; step *= 2)
         {
-            if (_keys[guess].CompareTo(key) < 0)
+            if (_keys[guess] < key)
             {
                 low = guess + 1;
                 if (guess + step >= high)
@@ -130,7 +129,7 @@ internal sealed unsafe class SortedRun
         while (low < high)
         {
             long middle = low + ((high - low) / 2);
-            if (_keys[middle].CompareTo(key) < 0)
+            if (_keys[middle] < key)
             {
                 low = middle + 1;
             }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using Microsoft.Win32.SafeHandles;
 using SealService.Ledger.Storage;
 
@@ -15,7 +14,7 @@ internal sealed class SortedRunWriter : IDisposable
     private readonly SafeFileHandle _file;
     private readonly RunHeader _header;
     private readonly KeyPosition[] _keys = new KeyPosition[BufferedKeysMax];
-    private readonly Vector256<uint>[] _blocks = new Vector256<uint>[BufferedBlocksMax];
+    private readonly uint[] _blocks = new uint[BufferedBlocksMax * BlockFilter.BlockWords];
     private readonly long _blockCount;
     private int _bufferedKeys;
     private long _writtenKeys;
@@ -77,7 +76,7 @@ internal sealed class SortedRunWriter : IDisposable
         least = default;
         foreach (MergeSource source in sources)
         {
-            if (source.HasKey && (from is null || source.Key.CompareTo(least) < 0))
+            if (source.HasKey && (from is null || source.Key < least))
             {
                 from = source;
                 least = source.Key;
@@ -96,8 +95,7 @@ internal sealed class SortedRunWriter : IDisposable
             FlushBlocks();
         }
 
-        ref Vector256<uint> words = ref _blocks[block - _firstBufferedBlock];
-        words |= BlockFilter.MaskOf(key.Fingerprint);
+        BlockFilter.Add(_blocks.AsSpan((int)(block - _firstBufferedBlock) * BlockFilter.BlockWords, BlockFilter.BlockWords), key.Fingerprint);
         _keys[_bufferedKeys++] = key;
         if (_bufferedKeys == BufferedKeysMax)
         {
@@ -136,7 +134,7 @@ internal sealed class SortedRunWriter : IDisposable
         int count = (int)Math.Min(BufferedBlocksMax, _blockCount - _firstBufferedBlock);
         RandomAccess.Write(
             _file,
-            MemoryMarshal.AsBytes(_blocks.AsSpan(0, count)),
+            MemoryMarshal.AsBytes(_blocks.AsSpan(0, count * BlockFilter.BlockWords)),
             SortedRun.HeaderBytes + (_firstBufferedBlock * BlockFilter.BlockBytes));
         _blocks.AsSpan().Clear();
         _firstBufferedBlock += count;
