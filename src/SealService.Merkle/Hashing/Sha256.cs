@@ -16,15 +16,11 @@ public static class Sha256
     public const int DigestSize = 32;
 
     /// <summary>Hashes <paramref name="source"/> into the first 32 bytes of <paramref name="destination"/>.</summary>
-    /// <exception cref="ArgumentException"><paramref name="destination"/> is shorter than 32 bytes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="destination"/> is shorter than 32 bytes.</exception>
     [SkipLocalsInit]
     public static unsafe void HashData(ReadOnlySpan<byte> source, Span<byte> destination)
     {
-        if (destination.Length < DigestSize)
-        {
-            ThrowDestinationTooShort();
-        }
-
+        ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, DigestSize, nameof(destination));
         if (!LibcryptoSha.IsAvailable)
         {
             SHA256.HashData(source, destination);
@@ -66,7 +62,4 @@ public static class Sha256
 
     [DoesNotReturn]
     private static void ThrowFailed() => throw new CryptographicException("libcrypto's SHA-256 failed.");
-
-    [DoesNotReturn]
-    private static void ThrowDestinationTooShort() => throw new ArgumentException("The destination of a SHA-256 digest has fewer than 32 bytes.");
 }

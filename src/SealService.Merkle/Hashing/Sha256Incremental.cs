@@ -74,14 +74,10 @@ public sealed class Sha256Incremental : IDisposable
     }
 
     /// <summary>Writes the digest to the first 32 bytes of <paramref name="destination"/> and starts anew.</summary>
-    /// <exception cref="ArgumentException"><paramref name="destination"/> is shorter than 32 bytes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="destination"/> is shorter than 32 bytes.</exception>
     public unsafe void Finish(Span<byte> destination)
     {
-        if (destination.Length < Sha256.DigestSize)
-        {
-            throw new ArgumentException("A SHA-256 digest has 32 bytes.", nameof(destination));
-        }
-
+        ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, Sha256.DigestSize, nameof(destination));
         if (_fallback is not null)
         {
             _fallback.GetHashAndReset(destination);
