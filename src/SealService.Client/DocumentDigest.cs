@@ -1,9 +1,11 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using SealService.Merkle;
 
 namespace SealService.Client;
 
 /// <summary>A document's SHA-256 and size.</summary>
+[StructLayout(LayoutKind.Auto)]
 public readonly record struct DocumentDigest(MerkleHash Digest, long SizeBytes)
 {
     /// <summary>Big enough that the calls to read cost nothing beside the hashing, small enough for the processor's cache.</summary>

@@ -47,7 +47,7 @@ public sealed record SealClientOptions
     {
         if (!Address.IsAbsoluteUri || (Address.Scheme != Uri.UriSchemeHttp && Address.Scheme != Uri.UriSchemeHttps))
         {
-            throw new ArgumentException($"The server's address must begin with http:// or https://, not '{Address}'.");
+            throw new ArgumentException($"The server's address must begin with http:// or https://, not '{Address}'.", nameof(Address));
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(Connections, 1);

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using SealService.Cli.Keys;
 using SealService.Cli.Output;
 using SealService.Client;
+using SealService.Merkle;
 
 namespace SealService.Cli.Commands;
 
@@ -32,7 +34,7 @@ internal static class KeysCommand
             {
                 writer.WriteText(key.VerifierKey.ToString());
                 writer.WriteText(
-                    $"  ledger {(key.Ledger.Length == 0 ? "(default)" : key.Ledger)}, {key.Algorithm}, {(key.IsActive ? "active" : "retired")}, "
+                    $"  ledger {(key.Ledger.Length == 0 ? "(default)" : key.Ledger)}, {NameOf(key.VerifierKey.SignatureType)}, {(key.IsActive ? "active" : "retired")}, "
                     + (known.Contains(key.VerifierKey) ? "known here" : "not known here"));
             }
 
@@ -45,10 +47,17 @@ internal static class KeysCommand
     private static KeyJson ToJson(LedgerKey key, KnownKeys known) => new(
         key.Ledger,
         key.Origin,
-        key.Algorithm,
+        NameOf(key.VerifierKey.SignatureType),
         key.IsActive ? "active" : "retired",
         key.VerifierKey.ToString(),
-        Convert.ToHexStringLower(key.KeyId.Span),
-        Convert.ToBase64String(key.PublicKeySpki.Span),
+        key.VerifierKey.KeyId.ToString("x8", CultureInfo.InvariantCulture),
+        Convert.ToBase64String(key.VerifierKey.ToSubjectPublicKeyInfo()),
         known.Contains(key.VerifierKey));
+
+    private static string NameOf(NoteSignatureType type) => type switch
+    {
+        NoteSignatureType.Ed25519 => "ed25519",
+        NoteSignatureType.EcdsaP256 => "ecdsa-p256-sha256",
+        _ => "unknown",
+    };
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Text;
 using SealService.Cli.Keys;
 using SealService.Cli.Output;
 using SealService.Client;
@@ -90,7 +92,7 @@ internal static class LogCommand
         var command = new Command("consistency", "Get and check the proof that an earlier head is a prefix of a later one.") { first, second };
         return Reading(command, environment, async (client, parsed, writer, cancellationToken) =>
         {
-            var proof = long.TryParse(parsed.GetRequiredValue(first), out var size)
+            var proof = long.TryParse(parsed.GetRequiredValue(first), NumberStyles.None, CultureInfo.InvariantCulture, out var size)
                 ? await client.Ledger.GetConsistencyProofAsync(size, parsed.GetValue(second), cancellationToken)
                 : await client.Ledger.GetConsistencyProofAsync(
                     await ReadNoteAsync(parsed.GetRequiredValue(first), cancellationToken), parsed.GetValue(second), cancellationToken);
@@ -132,7 +134,7 @@ internal static class LogCommand
                 ReceiptFile.WriteKeepingOther(path, receipt);
             }
 
-            writer.WriteText(path is null ? receipt.ToTlogProof().TrimEnd('\n') : $"Wrote the receipt of entry {receipt.Index} to {path}.");
+            writer.WriteText(path is null ? Encoding.UTF8.GetString(receipt.Format()).TrimEnd('\n') : $"Wrote the receipt of entry {receipt.Index} to {path}.");
             writer.WriteJson(LogJson.Of(receipt, path));
         });
     }

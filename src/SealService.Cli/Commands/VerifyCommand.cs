@@ -5,7 +5,6 @@ using SealService.Cli.Keys;
 using SealService.Cli.Output;
 using SealService.Cli.Verifying;
 using SealService.Client;
-using SealService.Merkle;
 
 namespace SealService.Cli.Commands;
 
@@ -126,26 +125,26 @@ internal static class VerifyCommand
             writer.WriteText($"  {NameOf(check.Kind),-11} {NameOf(check.Outcome),-8} {check.Detail}".TrimEnd());
         }
 
-        if (verification.Entry is { } entry)
+        if (verification.ReadEntry() is { } entry)
         {
-            writer.WriteText($"  sealed at {Timestamps.Format(entry.SealedAtUnixMs)} as entry {verification.Receipt!.Index} ({receiptPath})");
+            writer.WriteText($"  sealed at {Timestamps.Format(entry.SealedAt)} as entry {verification.Receipt!.Index} ({receiptPath})");
         }
     }
 
     private static VerifiedDocumentJson ToJson(VerifiedDocument document)
     {
         var verification = document.Verification;
-        var entry = verification.Entry;
+        var entry = verification.ReadEntry();
         return new(
             "document",
             document.File.Path,
             document.ReceiptPath,
             verification.IsValid ? "valid" : "not_valid",
-            verification.Digest?.ToString(),
-            verification.SizeBytes,
+            verification.Document?.Digest.ToString(),
+            verification.Document?.SizeBytes,
             verification.Receipt?.Index,
-            entry is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(entry.SealedAtUnixMs),
-            verification.Origin,
+            entry?.SealedAt,
+            verification.ReadOrigin(),
             string.IsNullOrEmpty(entry?.DocumentId) ? null : entry.DocumentId,
             verification.Report is { } report
                 ? [.. report.Checks.Select(c => new CheckJson(NameOf(c.Kind), NameOf(c.Outcome), c.Detail))]

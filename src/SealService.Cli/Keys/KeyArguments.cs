@@ -23,23 +23,23 @@ internal static class KeyArguments
             var text = line.Trim().Split(' ', 2)[0];
             if (text.Length > 0 && text[0] != '#')
             {
-                yield return VerifierKey.TryParse(text, out var key)
+                yield return VerifierKey.TryParse(text, out var key, out var error)
                     ? key
-                    : throw CommandException.Usage($"'{path}' holds a line that is not a verifier key (name+hash+base64).");
+                    : throw CommandException.Usage($"A line of '{path}' is no key: {error}.");
             }
         }
     }
 
     private static IEnumerable<VerifierKey> ReadOne(string argument)
     {
-        if (VerifierKey.TryParse(argument, out var key))
+        if (VerifierKey.TryParse(argument, out var key, out var error))
         {
             return [key];
         }
 
         if (!File.Exists(argument))
         {
-            throw CommandException.Usage($"'{argument}' is neither a verifier key (name+hash+base64) nor a file.");
+            throw CommandException.Usage($"'{argument}' is no file and no key: {error}.");
         }
 
         var keys = ReadFile(argument).ToList();

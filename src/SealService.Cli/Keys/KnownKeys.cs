@@ -33,7 +33,7 @@ internal sealed class KnownKeys
     /// <summary>The keys known for an origin; none when it was never met.</summary>
     public IReadOnlyList<VerifierKey> For(string origin) => [.. _keys.Where(key => key.Name == origin)];
 
-    public bool Contains(VerifierKey key) => _keys.Exists(known => known.ToString() == key.ToString());
+    public bool Contains(VerifierKey key) => _keys.Contains(key);
 
     /// <summary>Writes keys down, each with where it came from and when.</summary>
     public void Add(IEnumerable<VerifierKey> keys, Uri server, DateTimeOffset now)

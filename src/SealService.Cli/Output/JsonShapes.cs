@@ -41,19 +41,20 @@ internal sealed record CheckJson(string Check, string Outcome, string Detail);
 
 internal sealed record VerifySummaryJson(string Type, long Documents, long Valid, long NotValid, double Seconds);
 
-internal sealed record CheckpointJson(string Origin, long TreeSize, string RootHash, string Note, bool SignatureVerified, string? Key);
+internal sealed record CheckpointJson(string Origin, long TreeSize, string RootHash, string Note, bool SignatureVerified);
 
 internal sealed record EntryJson(
     long Index,
-    string Kind,
-    string Digest,
-    long SizeBytes,
-    DateTimeOffset SealedAt,
+    string? Kind,
+    string? Digest,
+    long? SizeBytes,
+    DateTimeOffset? SealedAt,
     string? DocumentId,
     string? IdempotencyKeySha256,
     string? MetadataCommitment,
     string LeafHash,
-    string Entry);
+    string Entry,
+    string? Error);
 
 internal sealed record InclusionProofJson(
     long Index, long TreeSize, string LeafHash, string RootHash, IReadOnlyList<string> Hashes, CheckpointJson Checkpoint);
@@ -66,7 +67,7 @@ internal sealed record ConsistencyProofJson(
     IReadOnlyList<string> Hashes,
     CheckpointJson Checkpoint);
 
-internal sealed record ReceiptJson(long Index, string Origin, string Entry, string TlogProof, string? WrittenTo);
+internal sealed record ReceiptJson(long Index, string Entry, string TlogProof, string? WrittenTo);
 
 internal sealed record KeysJson(IReadOnlyList<KeyJson> Keys);
 

@@ -12,8 +12,27 @@ internal static class LogJson
         checkpoint.Checkpoint.TreeSize,
         checkpoint.Checkpoint.RootHash.ToString(),
         Encoding.UTF8.GetString(checkpoint.Note.Span),
-        checkpoint.SignedBy is not null,
-        checkpoint.SignedBy?.ToString());
+        checkpoint.IsVerified);
+
+    public static EntryJson Of(LoggedEntry logged)
+    {
+        _ = EntryDetails.TryRead(logged.Bytes.Span, out var entry, out var error);
+        return new(
+            logged.Index,
+            entry?.Kind.ToString().ToLowerInvariant(),
+            entry?.Digest.ToString(),
+            entry?.SizeBytes,
+            entry?.SealedAt,
+            string.IsNullOrEmpty(entry?.DocumentId) ? null : entry.DocumentId,
+            entry?.IdempotencyKeySha256?.ToString(),
+            entry?.MetadataCommitment?.ToString(),
+            TreeHasher.HashLeaf(logged.Bytes.Span).ToString(),
+            Convert.ToBase64String(logged.Bytes.Span),
+            error);
+    }
+
+    public static ReceiptJson Of(Receipt receipt, string? writtenTo) =>
+        new(receipt.Index, Convert.ToBase64String(receipt.Entry.Span), Encoding.UTF8.GetString(receipt.Format()), writtenTo);
 
     public static InclusionProofJson Of(ProvenInclusion proof) => new(
         proof.Index,

@@ -11,9 +11,8 @@ internal static class LogText
         $"{Encoding.UTF8.GetString(checkpoint.Note.Span).TrimEnd('\n')}\n\n{SignatureOf(checkpoint)}";
 
     public static string Of(LoggedEntry logged) =>
-        LogEntryCodec.TryRead(logged.Bytes.Span, out var entry, out var error)
-            ? $"{logged.Index,10}  {Timestamps.Format(DateTimeOffset.FromUnixTimeMilliseconds(entry.SealedAtUnixMs))}  {entry.Digest}  "
-                + $"{entry.DocumentSizeBytes,12}  {entry.DocumentId}".TrimEnd()
+        EntryDetails.TryRead(logged.Bytes.Span, out var entry, out var error)
+            ? $"{logged.Index,10}  {Timestamps.Format(entry.SealedAt)}  {entry.Digest}  {entry.SizeBytes,12}  {entry.DocumentId}".TrimEnd()
             : $"{logged.Index,10}  not an entry that is known here: {error}";
 
     public static string Of(ProvenInclusion proof) =>
@@ -32,7 +31,7 @@ internal static class LogText
             : $"The tree is a prefix of the newest head of {head.Checkpoint.Origin}, of {head.Checkpoint.TreeSize} entries. ")
         + SignatureOf(head);
 
-    private static string SignatureOf(SignedCheckpoint checkpoint) => checkpoint.SignedBy is { } key
-        ? $"Signed by the trusted key {key.Name}+{key.KeyId:x8}."
+    private static string SignatureOf(SignedCheckpoint checkpoint) => checkpoint.IsVerified
+        ? "Signed by a trusted key."
         : "The signature was not checked: no key is trusted.";
 }

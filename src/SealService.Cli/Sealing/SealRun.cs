@@ -94,7 +94,7 @@ internal sealed class SealRun(
         try
         {
             // The size alone tells most changed files, without reading them.
-            return LogEntryCodec.TryRead(receipt.Entry.Span, out var entry)
+            return LogEntryCodec.TryRead(receipt.Entry.Span, out var entry, out _)
                 && entry.DocumentSizeBytes == new FileInfo(file.Path).Length
                 && _verifier.VerifyFile(file.Path, receipt).IsValid;
         }
@@ -108,8 +108,9 @@ internal sealed class SealRun(
     private void Report(SealResult result)
     {
         var file = (DocumentFile)result.Document.Tag!;
-        if (result.Failure is { } failure)
+        if (!result.IsSealed)
         {
+            var failure = result.Failure;
             Fail(file, failure.Reason == SealFailureReason.Rejected ? ServerErrors.NameOf(failure.Code) : "UNREADABLE", failure.Message);
             return;
         }
@@ -118,11 +119,11 @@ internal sealed class SealRun(
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            ReceiptFile.WriteKeepingOther(path, result.GetReceipt());
+            ReceiptFile.WriteKeepingOther(path, result.Receipt);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Fail(file, "RECEIPT_NOT_WRITTEN", $"It was sealed as entry {result.Index}, but its receipt can't be written: {e.Message}");
+            Fail(file, "RECEIPT_NOT_WRITTEN", $"It was sealed as entry {result.Receipt.Index}, but its receipt can't be written: {e.Message}");
             return;
         }
 
@@ -143,10 +144,10 @@ internal sealed class SealRun(
         {
             writer.WriteText(result is null
                 ? $"skipped  {file.Path}: {receipt} matches"
-                : $"sealed   {file.Path}: entry {result.Index}{(result.AlreadySealed ? ", sealed before" : "")}, receipt {receipt}");
+                : $"sealed   {file.Path}: entry {result.Receipt?.Index}{(result.AlreadySealed ? ", sealed before" : "")}, receipt {receipt}");
         }
 
         writer.WriteJson(new SealedDocumentJson(
-            "document", file.Path, outcome, result?.Digest.ToString(), result?.SizeBytes, result?.Index, receipt, Error: null));
+            "document", file.Path, outcome, result?.Digest.ToString(), result?.SizeBytes, result?.Receipt?.Index, receipt, Error: null));
     }
 }

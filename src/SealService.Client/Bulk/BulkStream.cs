@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Grpc.Core;
+using Grpc.Net.Client;
 using Seal.V1;
 
 namespace SealService.Client.Bulk;
@@ -69,11 +70,13 @@ internal sealed class BulkStream(
     {
         using var streamEnd = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var call = sealing.SealDocuments(cancellationToken: cancellationToken);
-        var reading = ReadAnswersAsync(call.ResponseStream, outstanding, streamEnd, cancellationToken);
+        var reading = ReadAnswersAsync((ClientStreamReader<SealDocumentsResponse>)call.ResponseStream, outstanding, streamEnd, cancellationToken);
         var sentAll = false;
         try
         {
-            await SendDocumentsAsync(call.RequestStream, outstanding, streamEnd.Token);
+            // The channel's own writer, because it can gather small messages.
+            var requests = (ClientStreamWriter<SealDocumentsRequest>)call.RequestStream;
+            await SendDocumentsAsync(requests, outstanding, streamEnd.Token);
             sentAll = true;
         }
         catch (Exception e) when (e is RpcException || streamEnd.IsCancellationRequested)
@@ -95,7 +98,7 @@ internal sealed class BulkStream(
     }
 
     private async Task SendDocumentsAsync(
-        IClientStreamWriter<SealDocumentsRequest> requests, OutstandingDocuments outstanding, CancellationToken streamEnd)
+        ClientStreamWriter<SealDocumentsRequest> requests, OutstandingDocuments outstanding, CancellationToken streamEnd)
     {
         using var sender = new DocumentSender(requests, outstanding, options);
         var first = new StreamOptions { Ledger = client.Ledger, ReceiptForm = ReceiptForm.Compact };
@@ -113,6 +116,7 @@ internal sealed class BulkStream(
                     break;
                 }
 
+                await sender.FlushAsync(streamEnd);
                 await WaitForWorkAsync(outstanding, streamEnd);
             }
 
@@ -197,7 +201,7 @@ internal sealed class BulkStream(
     }
 
     private async Task ReadAnswersAsync(
-        IAsyncStreamReader<SealDocumentsResponse> answers,
+        ClientStreamReader<SealDocumentsResponse> answers,
         OutstandingDocuments outstanding,
         CancellationTokenSource streamEnd,
         CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Net.Client;
 using Seal.V1;
 using SealService.Merkle;
 
@@ -13,13 +14,16 @@ namespace SealService.Client.Bulk;
 /// </summary>
 internal sealed class DocumentSender : IDisposable
 {
-    private readonly IClientStreamWriter<SealDocumentsRequest> _requests;
+    /// <summary>Small messages are gathered up to this size before they are handed to the connection.</summary>
+    private const int FlushBytes = 64 * 1024;
+
+    private readonly ClientStreamWriter<SealDocumentsRequest> _requests;
     private readonly OutstandingDocuments _outstanding;
     private readonly BulkSealOptions _options;
     private readonly byte[] _buffer;
     private readonly List<ChunkedDocument> _chunked = [];
 
-    public DocumentSender(IClientStreamWriter<SealDocumentsRequest> requests, OutstandingDocuments outstanding, BulkSealOptions options)
+    public DocumentSender(ClientStreamWriter<SealDocumentsRequest> requests, OutstandingDocuments outstanding, BulkSealOptions options)
     {
         _requests = requests;
         _outstanding = outstanding;
@@ -101,6 +105,9 @@ internal sealed class DocumentSender : IDisposable
         return failed ?? (IReadOnlyList<(OutstandingDocument, SealFailure)>)[];
     }
 
+    /// <summary>Sends what was gathered: the loop is about to wait.</summary>
+    public ValueTask FlushAsync(CancellationToken cancellationToken) => _requests.FlushAsync(cancellationToken);
+
     /// <summary>Closes what is open of documents in progress; they are sent again from their start on another stream.</summary>
     public void Dispose()
     {
@@ -110,6 +117,12 @@ internal sealed class DocumentSender : IDisposable
         }
 
         _chunked.Clear();
+    }
+
+    private ValueTask WriteAsync(SealDocumentsRequest request, CancellationToken cancellationToken)
+    {
+        _requests.Write(request);
+        return _requests.UnflushedBytes >= FlushBytes ? _requests.FlushAsync(cancellationToken) : ValueTask.CompletedTask;
     }
 
     private async ValueTask<SealFailure?> SendWholeAsync(
@@ -128,7 +141,7 @@ internal sealed class DocumentSender : IDisposable
         document.IdempotencyKey ??= document.Document.DeriveIdempotencyKey?.Invoke(digest) ?? NewIdempotencyKey();
         var whole = new WholeDocument { Header = CreateHeader(document), Content = UnsafeByteOperations.UnsafeWrap(content) };
         var reference = _outstanding.Add(document);
-        await _requests.WriteAsync(new SealDocumentsRequest { Ref = reference, Whole = whole }, cancellationToken);
+        await WriteAsync(new SealDocumentsRequest { Ref = reference, Whole = whole }, cancellationToken);
         return null;
     }
 
@@ -139,7 +152,7 @@ internal sealed class DocumentSender : IDisposable
         document.WindowBytes = _options.ChunkBytes;
         document.IdempotencyKey ??= NewIdempotencyKey();
         chunked.Reference = _outstanding.Add(document);
-        await _requests.WriteAsync(
+        await WriteAsync(
             new SealDocumentsRequest { Ref = chunked.Reference, Begin = CreateHeader(document) }, cancellationToken);
         for (var sent = 0; sent < read; sent += _options.ChunkBytes)
         {
@@ -152,7 +165,7 @@ internal sealed class DocumentSender : IDisposable
         chunked.Hash.Append(bytes.Span);
         chunked.Document.SizeBytes += bytes.Length;
         var request = new SealDocumentsRequest { Ref = chunked.Reference, Chunk = UnsafeByteOperations.UnsafeWrap(bytes) };
-        await _requests.WriteAsync(request, cancellationToken);
+        await WriteAsync(request, cancellationToken);
     }
 
     private async ValueTask EndAsync(int index, CancellationToken cancellationToken)
@@ -161,7 +174,7 @@ internal sealed class DocumentSender : IDisposable
         _chunked.RemoveAt(index);
         chunked.Document.Digest = chunked.Hash.Finish();
         chunked.Dispose();
-        await _requests.WriteAsync(new SealDocumentsRequest { Ref = chunked.Reference, End = new EndOfDocument() }, cancellationToken);
+        await WriteAsync(new SealDocumentsRequest { Ref = chunked.Reference, End = new EndOfDocument() }, cancellationToken);
     }
 
     private async ValueTask AbandonAsync(int index, CancellationToken cancellationToken)
@@ -169,7 +182,7 @@ internal sealed class DocumentSender : IDisposable
         var chunked = _chunked[index];
         _chunked.RemoveAt(index);
         chunked.Dispose();
-        await _requests.WriteAsync(new SealDocumentsRequest { Ref = chunked.Reference, Abandon = new AbandonDocument() }, cancellationToken);
+        await WriteAsync(new SealDocumentsRequest { Ref = chunked.Reference, Abandon = new AbandonDocument() }, cancellationToken);
     }
 
     /// <summary>

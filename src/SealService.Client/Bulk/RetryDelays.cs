@@ -6,16 +6,24 @@ namespace SealService.Client.Bulk;
 /// </summary>
 internal sealed class RetryDelays(TimeSpan first, TimeSpan max, Random jitter)
 {
-    private TimeSpan _next = first;
+    private int _doublings;
 
     /// <summary>The delay before the next attempt.</summary>
     public TimeSpan Next()
     {
-        var delay = _next;
-        _next = _next * 2 < max ? _next * 2 : max;
+        var delay = first * Math.Pow(2, _doublings);
+        if (delay < max)
+        {
+            _doublings++;
+        }
+        else
+        {
+            delay = max;
+        }
+
         return delay * (0.5 + (jitter.NextDouble() / 2));
     }
 
     /// <summary>Starts over: something worked.</summary>
-    public void Reset() => _next = first;
+    public void Reset() => _doublings = 0;
 }
