@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Grpc.Net.Client;
 using Grpc.Net.Client.Internal;
 
 namespace Grpc.Core;
@@ -44,14 +45,14 @@ public sealed class AsyncUnaryCall<TResponse> : AsyncCall
 /// <summary>A call with a stream of requests and one response.</summary>
 public sealed class AsyncClientStreamingCall<TRequest, TResponse> : AsyncCall
 {
-    internal AsyncClientStreamingCall(ClientCall call, IClientStreamWriter<TRequest> requestStream, Task<TResponse> responseAsync)
+    internal AsyncClientStreamingCall(ClientCall call, ClientStreamWriter<TRequest> requestStream, Task<TResponse> responseAsync)
         : base(call)
     {
         RequestStream = requestStream;
         ResponseAsync = responseAsync;
     }
 
-    public IClientStreamWriter<TRequest> RequestStream { get; }
+    public ClientStreamWriter<TRequest> RequestStream { get; }
 
     /// <exception cref="RpcException">The call ended with another status than OK.</exception>
     public Task<TResponse> ResponseAsync { get; }
@@ -65,10 +66,10 @@ public sealed class AsyncClientStreamingCall<TRequest, TResponse> : AsyncCall
 /// <summary>A call with one request and a stream of responses.</summary>
 public sealed class AsyncServerStreamingCall<TResponse> : AsyncCall
 {
-    internal AsyncServerStreamingCall(ClientCall call, IAsyncStreamReader<TResponse> responseStream)
+    internal AsyncServerStreamingCall(ClientCall call, ClientStreamReader<TResponse> responseStream)
         : base(call) => ResponseStream = responseStream;
 
-    public IAsyncStreamReader<TResponse> ResponseStream { get; }
+    public ClientStreamReader<TResponse> ResponseStream { get; }
 }
 
 /// <summary>A call with a stream of requests and a stream of responses.</summary>
@@ -76,15 +77,15 @@ public sealed class AsyncDuplexStreamingCall<TRequest, TResponse> : AsyncCall
 {
     internal AsyncDuplexStreamingCall(
         ClientCall call,
-        IClientStreamWriter<TRequest> requestStream,
-        IAsyncStreamReader<TResponse> responseStream)
+        ClientStreamWriter<TRequest> requestStream,
+        ClientStreamReader<TResponse> responseStream)
         : base(call)
     {
         RequestStream = requestStream;
         ResponseStream = responseStream;
     }
 
-    public IClientStreamWriter<TRequest> RequestStream { get; }
+    public ClientStreamWriter<TRequest> RequestStream { get; }
 
-    public IAsyncStreamReader<TResponse> ResponseStream { get; }
+    public ClientStreamReader<TResponse> ResponseStream { get; }
 }

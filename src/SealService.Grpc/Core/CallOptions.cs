@@ -39,6 +39,10 @@ public readonly record struct CallOptions
     /// </summary>
     public bool IsSafeToRetry { get; private init; }
 
+    /// <summary>The deadline as an instant; null when there is none.</summary>
+    internal DateTimeOffset? UtcDeadline =>
+        Deadline is { } deadline && deadline != DateTime.MaxValue ? new DateTimeOffset(deadline.ToUniversalTime(), TimeSpan.Zero) : null;
+
     public CallOptions WithHeaders(Metadata headers) => this with { Headers = headers };
 
     public CallOptions WithDeadline(DateTime deadline) => this with { Deadline = deadline };

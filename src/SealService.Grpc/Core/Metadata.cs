@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections;
 using System.Text;
 
@@ -123,15 +124,23 @@ public sealed class Metadata : IList<Metadata.Entry>
     /// <summary>One key and its value. Keys are lower case; they are given in any case.</summary>
     public sealed class Entry
     {
+        private static readonly SearchValues<char> KeyCharacters = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyz_-.");
+
         private readonly string? _value;
         private readonly byte[]? _valueBytes;
 
-        /// <exception cref="ArgumentException">The key holds other characters than <c>[0-9a-z_.-]</c>, or ends in <c>-bin</c>.</exception>
+        /// <exception cref="ArgumentException">
+        /// The key holds other characters than <c>[0-9a-z_.-]</c> or ends in <c>-bin</c>, or the value is not printable ASCII.
+        /// </exception>
         public Entry(string key, string value)
         {
             ArgumentNullException.ThrowIfNull(value);
             Key = NormalizeKey(key, isBinary: false);
             _value = value;
+            if (!IsText(value))
+            {
+                throw new ArgumentException($"The value of '{key}' is not printable ASCII.", nameof(value));
+            }
         }
 
         /// <exception cref="ArgumentException">The key holds other characters than <c>[0-9a-z_.-]</c>, or does not end in <c>-bin</c>.</exception>
@@ -158,11 +167,16 @@ public sealed class Metadata : IList<Metadata.Entry>
         public override string ToString() =>
             IsBinary ? $"[Entry: key={Key}, valueBytes={_valueBytes!.Length} bytes]" : $"[Entry: key={Key}, value={_value}]";
 
+        /// <summary>The entry of a header that a peer sent, or null when it is not valid metadata.</summary>
+        internal static Entry? TryCreate(string key, string value) => IsKey(key.ToLowerInvariant()) && IsText(value) ? new(key, value) : null;
+
+        internal static Entry? TryCreate(string key, byte[] value) => IsKey(key.ToLowerInvariant()) ? new(key, value) : null;
+
         private static string NormalizeKey(string key, bool isBinary)
         {
             ArgumentNullException.ThrowIfNull(key);
             var lower = key.ToLowerInvariant();
-            if (lower.Length == 0 || lower.AsSpan().ContainsAnyExcept(KeyCharacters))
+            if (!IsKey(lower))
             {
                 throw new ArgumentException($"'{key}' is not a metadata key: only 0-9, a-z, '_', '-' and '.' are allowed.", nameof(key));
             }
@@ -175,7 +189,8 @@ public sealed class Metadata : IList<Metadata.Entry>
             return lower;
         }
 
-        private static readonly System.Buffers.SearchValues<char> KeyCharacters =
-            System.Buffers.SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyz_-.");
+        private static bool IsKey(string lower) => lower.Length > 0 && !lower.AsSpan().ContainsAnyExcept(KeyCharacters);
+
+        private static bool IsText(string value) => !value.AsSpan().ContainsAnyExceptInRange(' ', '~');
     }
 }
