@@ -1,6 +1,5 @@
 using Grpc.Server;
 using SealService.Observability;
-using SealService.Services;
 
 namespace SealService.Hosting;
 

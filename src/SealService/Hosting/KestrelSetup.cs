@@ -5,6 +5,7 @@ using Grpc.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using SealService.Configuration;
+using ListenOptions = SealService.Configuration.ListenOptions;
 
 namespace SealService.Hosting;
 

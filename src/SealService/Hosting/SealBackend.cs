@@ -41,7 +41,7 @@ internal sealed class SealBackend : IAsyncDisposable
                 SignTimeout = options.Hsm.SignTimeout,
                 ReinitializeInterval = options.Hsm.ReinitializeInterval,
                 RequireHardwareOrigin = options.Hsm.RequireHardwareOrigin,
-                Ed25519Verifier = Ed25519.Verify,
+                Ed25519Verifier = static (key, message, signature) => VerifierKey.CreateEd25519("token", key).Verify(message, signature),
             },
             time,
             loggers,

@@ -1,9 +1,4 @@
-using System.Net;
 using System.Net.Sockets;
-using Grpc.Server;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using SealService.Configuration;
 using SealService.Ledger;
 using SealService.Observability;
@@ -110,7 +105,7 @@ public static class SealServer
             TaskScheduler.Default);
 
     private static List<string> BoundAddresses(WebApplication app) =>
-        [.. app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Select(a => new Uri(a).Authority)];
+        [.. app.Urls.Select(a => new Uri(a).Authority)];
 
     private static string? Explain(Exception exception) => exception switch
     {

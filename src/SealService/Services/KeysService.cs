@@ -3,7 +3,6 @@ using Google.Protobuf;
 using Grpc.Core;
 using Seal.V1;
 using SealService.Hosting;
-using SealService.Pkcs11;
 using KeyAlgorithm = Seal.V1.KeyAlgorithm;
 
 namespace SealService.Services;

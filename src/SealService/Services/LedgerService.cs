@@ -1,10 +1,8 @@
-using Google.Protobuf;
 using Grpc.Core;
 using Seal.V1;
 using SealService.Configuration;
 using SealService.Hosting;
 using SealService.Ledger;
-using SealService.Merkle;
 
 namespace SealService.Services;
 

@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using Seal.V1;
 using SealService.Ledger;
 using SealService.Merkle;
 

@@ -86,7 +86,7 @@ internal readonly ref struct SealDocumentsMessage
         };
     }
 
-    private static bool TryReadWhole(ulong reference, in ReadOnlySequence<byte> whole, out SealDocumentsMessage result)
+    private static bool TryReadWhole(ulong reference, scoped in ReadOnlySequence<byte> whole, out SealDocumentsMessage result)
     {
         result = default;
         var reader = new ProtobufReader(whole);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Grpc.Server;
 using SealService.Configuration;
@@ -41,7 +42,7 @@ internal sealed class SealDigestsCall(
         }
         catch (OperationCanceledException) when (_stream?.Fault is { } fault)
         {
-            throw fault;
+            ExceptionDispatchInfo.Throw(fault);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

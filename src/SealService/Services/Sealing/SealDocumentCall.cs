@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Grpc.Core;
 using Grpc.Server;
 using Seal.V1;
@@ -71,7 +72,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
             switch (tag)
             {
                 case (1 << 3) | ProtobufReader.LengthDelimited when fields.TryReadBytes(out var ledger) && ledger.Length <= DocumentFields.IdBytesMax:
-                    name = System.Text.Encoding.UTF8.GetString(ledger);
+                    name = Encoding.UTF8.GetString(ledger);
                     break;
                 case (2 << 3) | ProtobufReader.LengthDelimited when fields.TryReadBytes(out var document):
                     if (!_fields.TryRead(document, out var error))

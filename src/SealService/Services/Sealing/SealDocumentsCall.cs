@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Grpc.Server;
 using SealService.Configuration;
@@ -81,7 +82,8 @@ internal sealed class SealDocumentsCall(
         }
         catch (OperationCanceledException) when (_stream?.Fault is { } fault)
         {
-            throw fault;
+            ExceptionDispatchInfo.Throw(fault);
+            return false; // not reached
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace SealService.Services.Sealing;
 
 /// <summary>Says why a sealing call ended, where that is known better than "cancelled".</summary>
@@ -12,7 +14,7 @@ internal static class SealingFault
         }
         catch (OperationCanceledException) when (stream.Fault is { } fault)
         {
-            throw fault;
+            ExceptionDispatchInfo.Throw(fault);
         }
     }
 }
