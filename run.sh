@@ -41,7 +41,7 @@ if [ ! -f "$home/seal.json" ]; then
   "Seal": {
     "Hsm": {
       "Module": "$(scripts/require.sh --softhsm-module)",
-      "TokenLabel": "sealservice",
+      "TokenLabel": "seal",
       "PinFile": "$home/hsm/pin"
     },
     "Ledgers": [

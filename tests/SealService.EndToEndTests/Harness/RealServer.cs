@@ -24,7 +24,7 @@ public sealed partial class RealServer : IAsyncDisposable
             ["Seal__Listen__Grpc"] = "127.0.0.1:0",
             ["Seal__Listen__Http"] = "127.0.0.1:0",
             ["Seal__Hsm__Module"] = hsm.Module,
-            ["Seal__Hsm__TokenLabel"] = "sealservice",
+            ["Seal__Hsm__TokenLabel"] = "seal",
             ["Seal__Hsm__PinFile"] = hsm.PinFile,
             ["Seal__Ledgers__0__Name"] = "default",
             ["Seal__Ledgers__0__Origin"] = Origin,
