@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Security.Cryptography;
 using Grpc.Core;
 using SealService.Cli.Commands;
@@ -11,6 +13,12 @@ namespace SealService.Cli;
 /// <summary>The command tree, and the one place where errors become sentences and exit codes.</summary>
 internal static class SealCommandLine
 {
+    /// <summary>
+    /// The root's name. The parser wants a root and its verbs to have different names, and 'seal' is a verb of 'seal'; so the root
+    /// has a name that nobody types, and help is printed with the right one.
+    /// </summary>
+    private const string RootName = "(seal)";
+
     public static async Task<int> RunAsync(string[] args, CommandEnvironment environment)
     {
         var parsed = CreateRoot(environment).Parse(args);
@@ -23,13 +31,16 @@ internal static class SealCommandLine
                 throw CommandException.Usage($"{string.Join(' ', parsed.Errors.Select(e => e.Message))} See '{NameOf(parsed.CommandResult)} --help'.");
             }
 
+            using var help = new StringWriter();
             var configuration = new InvocationConfiguration
             {
-                Output = environment.Output,
+                Output = help,
                 Error = environment.Error,
                 EnableDefaultExceptionHandler = false,
             };
-            return await parsed.InvokeAsync(configuration);
+            var exitCode = await parsed.InvokeAsync(configuration);
+            await environment.Output.WriteAsync(help.ToString().Replace(RootName, "seal", StringComparison.Ordinal));
+            return exitCode;
         }
         catch (Exception e) when (Explain(e) is { } explained)
         {
@@ -42,10 +53,13 @@ internal static class SealCommandLine
         }
     }
 
-    private static RootCommand CreateRoot(CommandEnvironment environment) => new(
+    private static Command CreateRoot(CommandEnvironment environment) => new(
+        RootName,
         "Seals documents with a SealService server and verifies them offline. "
         + "Exit codes: 0 done or valid, 1 not valid, 2 wrong usage, 3 server unreachable or failed, 130 interrupted.")
     {
+        new HelpOption(),
+        new VersionOption(),
         SealCommand.Create(environment),
         VerifyCommand.Create(environment),
         LogCommand.Create(environment),
@@ -53,8 +67,8 @@ internal static class SealCommandLine
         StatusCommand.Create(environment),
     };
 
-    private static string NameOf(System.CommandLine.Parsing.CommandResult command) =>
-        command.Parent is System.CommandLine.Parsing.CommandResult parent ? $"{NameOf(parent)} {command.Command.Name}" : "seal";
+    private static string NameOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{NameOf(parent)} {command.Command.Name}" : "seal";
 
     /// <summary>The error as the user is told it; null for a bug, which may show where it is.</summary>
     private static ErrorReport? Explain(Exception e) => e switch

@@ -32,6 +32,13 @@ internal static class SealCommand
             HelpName = "N",
             DefaultValueFactory = static _ => Math.Clamp(Environment.ProcessorCount, 1, 4),
         };
+        jobs.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > JobsMax)
+            {
+                result.AddError($"--jobs must be 1 to {JobsMax}.");
+            }
+        });
         var documentId = new Option<string>("--document-id")
         {
             Description = "An identifier to find the entries by later. It stays in the ledger in clear for ever: nothing personal.",
@@ -48,13 +55,6 @@ internal static class SealCommand
             paths, receipts, jobs, documentId, key, json,
         };
         server.AddTo(command);
-        command.Validators.Add(result =>
-        {
-            if (result.GetValue(jobs) is < 1 or > JobsMax)
-            {
-                result.AddError($"--jobs must be 1 to {JobsMax}.");
-            }
-        });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var files = DocumentFiles.Enumerate(parsed.GetRequiredValue(paths));
