@@ -72,14 +72,14 @@ grep -q 'is ready' "$home/server.log" || fail "the service was not ready within 
 
 # The key is taken from the server once, by the one who runs it; from then on it is the yardstick.
 if [ ! -f "$home/ledger.vkey" ]; then
-    "$seal" keys list --vkey > "$home/ledger.vkey.tmp"
+    "$seal" keys list | head -n 1 > "$home/ledger.vkey.tmp"
     mv "$home/ledger.vkey.tmp" "$home/ledger.vkey"
 fi
 
 if [ -z "$documents" ]; then
     documents=$home/documents
     mkdir -p "$documents"
-    cp -f samples/* "$documents/"
+    cp -Rf samples/. "$documents/"
     [ -f "$documents/five-megabytes.bin" ] || head -c 5000000 /dev/urandom > "$documents/five-megabytes.bin"
 fi
 
@@ -88,7 +88,7 @@ say "Sealing $documents"
 
 say "Verifying each receipt offline, with nothing but $home/ledger.vkey"
 code=0
-"$seal" verify "$documents" --receipts "$home/receipts" --key "$home/ledger.vkey" || code=$?
+"$seal" verify "$documents" --receipt "$home/receipts" --key "$home/ledger.vkey" || code=$?
 [ $code -eq 0 ] || printf 'run.sh: a document did not verify; see above\n' >&2
 
 if $once; then
