@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using Grpc.Core;
-using Grpc.Net;
+using Grpc.Net.Client;
 using Seal.V1;
+using SealService.Client;
 using SealService.EndToEndTests.Harness;
 
 namespace SealService.EndToEndTests;
@@ -29,7 +30,7 @@ public sealed class BulkDurabilityTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         Assert.InRange(acknowledged.Count, DocumentCount / 4, DocumentCount - 1);
 
         await server.StartAsync();
-        using var verifier = await ServerKeys.CreateVerifierAsync(server);
+        var verifier = await ServerKeys.CreateVerifierAsync(server);
         using (var channel = GrpcChannel.ForAddress(server.Url))
         {
             var client = new Sealing.SealingClient(channel);
@@ -41,7 +42,7 @@ public sealed class BulkDurabilityTests(SoftHsm hsm) : IClassFixture<SoftHsm>
             // The ledger itself agrees, for a sample (each is one call).
             foreach (var (number, receipt) in acknowledged.Where(a => a.Key % 50 == 0))
             {
-                var found = await client.GetReceiptAsync(new GetReceiptRequest { Index = receipt.Index });
+                var found = await client.GetReceiptAsync(new GetReceiptRequest { Index = receipt.Index }, cancellationToken: TestContext.Current.CancellationToken);
                 Assert.Equal(receipt.Entry, found.Receipt.Entry);
                 verifier.AssertValid(found.Receipt, TestDocuments.Make(number));
             }
@@ -68,19 +69,29 @@ public sealed class BulkDurabilityTests(SoftHsm hsm) : IClassFixture<SoftHsm>
     {
         await using var server = new RealServer(hsm);
         await server.StartAsync();
-        using var verifier = await ServerKeys.CreateVerifierAsync(server);
-        var full = await TestDocuments.SealAsync(server, 500);
+        var verifier = await ServerKeys.CreateVerifierAsync(server);
+        var receipts = await TestDocuments.SealAsync(server, 500);
 
-        // The same documents without keys: new entries, compact answers, expanded by the client library.
-        await using var client = new Client.SealClient(new Client.SealClientOptions { Address = new Uri(server.Url) });
-        var compact = await ClientBulk.SealAsync(client, 500);
-        foreach (var (number, receipt) in compact)
+        // The same documents without keys: new entries, compact answers, expanded by the client library without another request.
+        await using var client = new SealClient(new SealClientOptions { Address = new Uri(server.Url), TrustedKeys = [verifier.Key] });
+        var documents = Enumerable.Range(0, 500).Select(i => DocumentToSeal.FromBytes($"{i}", TestDocuments.Make(i))).ToAsyncEnumerable();
+        using var channel = GrpcChannel.ForAddress(server.Url);
+        var sealing = new Sealing.SealingClient(channel);
+        var count = 0;
+        await foreach (var result in client.SealAllAsync(documents, cancellationToken: TestContext.Current.CancellationToken))
         {
-            verifier.AssertValid(receipt, TestDocuments.Make(number));
-            var again = await ClientBulk.GetReceiptAsync(server, receipt.Index);
-            Assert.Equal(receipt.Entry.ToArray(), again.Entry.ToByteArray());
-            Assert.Equal(full[number].Entry.Length, again.Entry.Length + ClientBulk.IdempotencyFieldBytes);
+            count++;
+            var number = int.Parse(result.Document.Name, System.Globalization.CultureInfo.InvariantCulture);
+            Assert.True(result.IsSealed, result.Failure?.Message);
+            verifier.AssertValid(result.Receipt!, TestDocuments.Make(number));
+
+            // What the server itself says of this entry, in full, and of the one that was sealed in full before.
+            var full = (await sealing.GetReceiptAsync(new GetReceiptRequest { Index = result.Receipt!.Index }, cancellationToken: TestContext.Current.CancellationToken)).Receipt;
+            Assert.Equal(full.Entry.ToByteArray(), result.Receipt.Entry.ToArray());
+            Assert.Equal(LogEntry.Parser.ParseFrom(receipts[number].Entry).Digest, LogEntry.Parser.ParseFrom(full.Entry).Digest);
         }
+
+        Assert.Equal(500, count);
     }
 
     [Fact]
@@ -102,7 +113,7 @@ public sealed class BulkDurabilityTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         Assert.True(ended is RpcException { StatusCode: StatusCode.Unavailable }, ended?.ToString() ?? "the stream ended as if all had been sealed");
 
         await server.StartAsync();
-        using var verifier = await ServerKeys.CreateVerifierAsync(server);
+        var verifier = await ServerKeys.CreateVerifierAsync(server);
         foreach (var (number, receipt) in acknowledged)
         {
             verifier.AssertValid(receipt, TestDocuments.Make(number));

@@ -1,9 +1,11 @@
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using SealService.EndToEndTests.Harness;
 
 namespace SealService.EndToEndTests;
 
 /// <summary>A server that can't do its work does not start: it says why in one clear sentence, ends with a non-zero code, and overwrites nothing.</summary>
+[SupportedOSPlatform("linux")]
 public sealed class StartupFailureTests(SoftHsm hsm) : IClassFixture<SoftHsm>
 {
     [Fact]
@@ -12,7 +14,7 @@ public sealed class StartupFailureTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         var pin = Path.Combine(Directory.CreateTempSubdirectory("seal-pin-").FullName, "pin");
         await File.WriteAllTextAsync(pin, "98765432\n", TestContext.Current.CancellationToken);
         File.SetUnixFileMode(pin, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        var log = await FailToStartAsync(new() { ["Seal__Hsm__PinFile"] = pin });
+        var log = await FailToStartAsync("Seal__Hsm__PinFile", pin);
         Assert.Contains("PIN", log, StringComparison.Ordinal);
         Assert.Contains(pin, log, StringComparison.Ordinal);
         Assert.DoesNotContain("98765432", log, StringComparison.Ordinal);
@@ -24,20 +26,20 @@ public sealed class StartupFailureTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         var pin = Path.Combine(Directory.CreateTempSubdirectory("seal-pin-").FullName, "pin");
         File.Copy(hsm.PinFile, pin);
         File.SetUnixFileMode(pin, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
-        Assert.Contains(pin, await FailToStartAsync(new() { ["Seal__Hsm__PinFile"] = pin }), StringComparison.Ordinal);
+        Assert.Contains(pin, await FailToStartAsync("Seal__Hsm__PinFile", pin), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task MissingModule_IsSaid() =>
-        Assert.Contains("/nowhere/libhsm.so", await FailToStartAsync(new() { ["Seal__Hsm__Module"] = "/nowhere/libhsm.so" }), StringComparison.Ordinal);
+        Assert.Contains("/nowhere/libhsm.so", await FailToStartAsync("Seal__Hsm__Module", "/nowhere/libhsm.so"), StringComparison.Ordinal);
 
     [Fact]
     public async Task MissingToken_IsSaid() =>
-        Assert.Contains("no-such-token", await FailToStartAsync(new() { ["Seal__Hsm__TokenLabel"] = "no-such-token" }), StringComparison.Ordinal);
+        Assert.Contains("no-such-token", await FailToStartAsync("Seal__Hsm__TokenLabel", "no-such-token"), StringComparison.Ordinal);
 
     [Fact]
     public async Task MissingKey_IsSaid() =>
-        Assert.Contains("no-such-key", await FailToStartAsync(new() { ["Seal__Ledgers__0__KeyLabel"] = "no-such-key" }), StringComparison.Ordinal);
+        Assert.Contains("no-such-key", await FailToStartAsync("Seal__Ledgers__0__KeyLabel", "no-such-key"), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("Seal__Hsm__SessionsMax", "0", "Seal:Hsm:SessionsMax")]
@@ -49,7 +51,7 @@ public sealed class StartupFailureTests(SoftHsm hsm) : IClassFixture<SoftHsm>
     [InlineData("Seal__Listen__Grpc", "localhost", "Seal:Listen:Grpc")]
     [InlineData("Seal__Listen__CertificateFile", "/nowhere/cert.pem", "Seal:Listen:CertificateFile")]
     public async Task BadSetting_NamesItsKey(string variable, string value, string expected) =>
-        Assert.Contains(expected, await FailToStartAsync(new() { [variable] = value }), StringComparison.Ordinal);
+        Assert.Contains(expected, await FailToStartAsync(variable, value), StringComparison.Ordinal);
 
     [Fact]
     public async Task DataFolderInUse_IsSaid_AndTheOwnerGoesOn()
@@ -69,7 +71,7 @@ public sealed class StartupFailureTests(SoftHsm hsm) : IClassFixture<SoftHsm>
     {
         await using var owner = new RealServer(hsm);
         await owner.StartAsync();
-        Assert.Contains(owner.GrpcAddress, await FailToStartAsync(new() { ["Seal__Listen__Grpc"] = owner.GrpcAddress }), StringComparison.Ordinal);
+        Assert.Contains(owner.GrpcAddress, await FailToStartAsync("Seal__Listen__Grpc", owner.GrpcAddress), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -131,9 +133,9 @@ public sealed class StartupFailureTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         return Convert.ToHexString(hash.GetHashAndReset());
     }
 
-    private async Task<string> FailToStartAsync(Dictionary<string, string> settings)
+    private async Task<string> FailToStartAsync(string variable, string value)
     {
-        await using var server = new RealServer(hsm, settings: settings);
+        await using var server = new RealServer(hsm, settings: new Dictionary<string, string>(StringComparer.Ordinal) { [variable] = value });
         var exitCode = await server.TryStartAsync();
         Assert.True(exitCode is > 0, $"It should have failed: exit code {exitCode}\n{server.Log}");
         Assert.DoesNotContain("   at ", server.Log, StringComparison.Ordinal); // a sentence, not a stack trace

@@ -71,7 +71,7 @@ public sealed partial class RealServer : IAsyncDisposable
     /// <summary>Starts the server; null when it is ready, else its exit code.</summary>
     public async Task<int?> TryStartAsync()
     {
-        var start = new ProcessStartInfo(Repository.Server) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = DataFolder };
+        var start = new ProcessStartInfo(Repository.Server) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = DataFolder };
         foreach (var (name, value) in _hsm.Environment.Concat(_settings))
         {
             start.Environment[name] = value;

@@ -19,7 +19,7 @@ internal static class Repository
     /// <summary>Runs a program to its end; its output and exit code.</summary>
     public static async Task<ProgramResult> RunAsync(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
-        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? Root };
+        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = folder ?? Root };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
         {
             start.Environment[name] = value;
@@ -33,10 +33,10 @@ internal static class Repository
         {
             await process.WaitForExitAsync(timeout.Token);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{file} {string.Join(' ', arguments)} did not end within 5 minutes.");
+            throw new TimeoutException($"{file} {string.Join(' ', arguments)} did not end within 5 minutes.", e);
         }
 
         return new ProgramResult(process.ExitCode, await output, await error);

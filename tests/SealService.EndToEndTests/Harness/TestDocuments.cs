@@ -1,7 +1,7 @@
 using System.Globalization;
 using Google.Protobuf;
 using Grpc.Core;
-using Grpc.Net;
+using Grpc.Net.Client;
 using Seal.V1;
 
 namespace SealService.EndToEndTests.Harness;
