@@ -97,6 +97,7 @@ public sealed class VerifierKeyTests
     {
         Assert.Throws<ArgumentException>(() => VerifierKey.CreateEd25519("name", new byte[31]));
         Assert.Throws<ArgumentException>(() => VerifierKey.CreateEd25519("na me", new byte[32]));
+        Assert.Throws<ArgumentException>(() => VerifierKey.CreateEd25519("na\u0001me", new byte[32]));
         Assert.Throws<ArgumentException>(() => VerifierKey.CreateEcdsaP256("name", new byte[91]));
         Assert.Throws<ArgumentException>(() => TestSigner.Ed25519("name").Key.CreateSignature(new byte[63]));
     }
