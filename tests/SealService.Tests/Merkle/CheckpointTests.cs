@@ -71,4 +71,12 @@ public sealed class CheckpointTests
         Assert.Null(checkpoint);
         Assert.Contains("other.example", error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Format_NoCheckpoint_Throws()
+    {
+        Assert.Throws<InvalidOperationException>(() => new Checkpoint("", 0, default).Format());
+        Assert.Throws<InvalidOperationException>(() => new Checkpoint("two\nlines", 0, default).Format());
+        Assert.Throws<InvalidOperationException>(() => new Checkpoint("origin", -1, default).Format());
+    }
 }
