@@ -1,4 +1,5 @@
 using SealService.Pkcs11;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 
@@ -16,7 +17,8 @@ public sealed class BreakerTests
         Assert.False(breaker.TryOpen("It failed again."));
 
         Assert.True(breaker.Opened.IsCompletedSuccessfully);
-        Assert.Equal("The PKCS#11 token 't' is being connected again. It failed.", Assert.IsType<HsmUnavailableException>(breaker.Refusal()).Message);
+        var refusal = Assert.IsType<HsmUnavailableException>(breaker.Refusal());
+        Assert.Equal("The PKCS#11 token 't' is being connected again. It failed.", refusal.Message);
         Assert.NotSame(breaker.Refusal(), breaker.Refusal());
 
         Assert.True(breaker.TryClose());

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using SealService.Pkcs11;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 
@@ -12,8 +13,11 @@ internal sealed class EventLog : ILoggerFactory, ILogger
     public IEnumerable<string> Messages => _events.Select(e => e.Message);
 
     /// <summary>Until an event with that id has been logged; one more event for each call.</summary>
-    public async Task WaitForAsync(int eventId) =>
-        Assert.True(await Signal(eventId).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken), $"No event {eventId}.");
+    public async Task WaitForAsync(int eventId)
+    {
+        bool logged = await Signal(eventId).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        Assert.True(logged, $"No event {eventId}.");
+    }
 
     public int Count(int eventId) => _events.Count(e => e.Id == eventId);
 

@@ -1,8 +1,11 @@
+using System.Runtime.Versioning;
 using System.Text;
 using SealService.Pkcs11;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 
+[UnsupportedOSPlatform("windows")]
 public sealed class PinTests : IDisposable
 {
     private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;

@@ -1,5 +1,6 @@
 using System.Text;
 using SealService.Pkcs11;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 
@@ -12,7 +13,9 @@ public sealed class Pkcs11UriTests
     [InlineData("pkcs11:object=my-key;type=private?pin-source=file:/etc/token", null, "my-key", "private")]
     [InlineData("pkcs11:token=Software%20PKCS%2311%20softtoken;manufacturer=Snake%20Oil,%20Inc.;model=1.0;object=my-certificate;type=cert",
         "Software PKCS#11 softtoken", "my-certificate", "cert")]
-    [InlineData("pkcs11:token=The%20Software%20PKCS%2311%20Softtoken;object=my-certificate;type=cert;id=%69%95%3E%5C%F4%BD%EC%91?pin-source=file:/etc/token_pin",
+    [InlineData(
+        "pkcs11:token=The%20Software%20PKCS%2311%20Softtoken;object=my-certificate;type=cert;id=%69%95%3E%5C%F4%BD%EC%91"
+        + "?pin-source=file:/etc/token_pin",
         "The Software PKCS#11 Softtoken", "my-certificate", "cert")]
     [InlineData("pkcs11:token=A%20name%20with%20a%20substring%20%25%3B;object=my-certificate;type=cert",
         "A name with a substring %;", "my-certificate", "cert")]
@@ -30,7 +33,8 @@ public sealed class Pkcs11UriTests
     public void Parse_AllAttributes_AreRead()
     {
         Pkcs11Uri uri = Pkcs11Uri.Parse(
-            "PKCS11:token=t;manufacturer=m;serial=s;model=o;slot-id=327;object=l;type=private;id=%01%02?module-path=/a/b.so&pin-source=file:///c&x=y&x=z");
+            "PKCS11:token=t;manufacturer=m;serial=s;model=o;slot-id=327;object=l;type=private;id=%01%02"
+            + "?module-path=/a/b.so&pin-source=file:///c&x=y&x=z");
 
         Assert.Equal(("t", "m", "s", "o", 327UL), (uri.Token, uri.Manufacturer, uri.Serial, uri.Model, uri.SlotId));
         Assert.Equal(("l", "private", "/a/b.so", "/c"), (uri.ObjectLabel, uri.ObjectType, uri.ModulePath, uri.PinFile));

@@ -1,5 +1,6 @@
 using SealService.Pkcs11;
 using SealService.Pkcs11.Interop;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 

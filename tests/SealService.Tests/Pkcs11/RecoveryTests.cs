@@ -1,9 +1,12 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using SealService.Pkcs11;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 
 /// <summary>A token that fails: faults from hsm-sim, and what the callers see of them.</summary>
+[UnsupportedOSPlatform("windows")]
 [Collection(SoftHsmTests.Name)]
 public sealed class RecoveryTests(SoftHsm hsm) : IDisposable
 {
@@ -14,6 +17,7 @@ public sealed class RecoveryTests(SoftHsm hsm) : IDisposable
     private const int ReconnectFailed = 3014;
     private const int Reinitialized = 3015;
     private const int SessionRests = 3016;
+    private const int SessionsLost = 3017;
     private const int TokenFaulted = 3020;
     private const int KeyFaulted = 3021;
 
@@ -60,7 +64,8 @@ public sealed class RecoveryTests(SoftHsm hsm) : IDisposable
         await Parallel.ForAsync(0, 200, Cancellation, async (i, cancellation) =>
         {
             byte[] message = BitConverter.GetBytes(i);
-            Assert.True(LibCrypto.VerifyEd25519(key.PublicKey.Span, message, await key.SignAsync(message, cancellation)));
+            byte[] signature = await key.SignAsync(message, cancellation);
+            Assert.True(LibCrypto.VerifyEd25519(key.PublicKey.Span, message, signature));
         });
 
         Assert.InRange(_log.Count(CallFailed), 20, 40);
@@ -139,6 +144,25 @@ public sealed class RecoveryTests(SoftHsm hsm) : IDisposable
         Assert.NotEmpty(await key.SignAsync("m"u8.ToArray(), Cancellation));
         Assert.InRange(_log.Count(Reinitialized), 0, 1);
         Assert.Equal(3, _log.Count(Reconnected));
+    }
+
+    [Fact]
+    public async Task Recovery_ACallHangs_ReconnectsWithoutFinalizingUnderIt()
+    {
+        await using Token token = await hsm.OpenSimulatedAsync(
+            _log, o => o with { Sessions = 2, DrainTimeout = TimeSpan.FromMilliseconds(100) });
+        SigningKey key = await token.GetSigningKeyAsync(SoftHsm.Ed25519Label, Cancellation);
+        hsm.Inject("hang C_Sign ms 1000 count 1", "fail C_Sign 0x30 count 1"); // whichever request is second fails
+
+        Task<byte[]>[] signatures = [.. Enumerable.Range(0, 2).Select(_ => key.SignAsync("m"u8.ToArray(), Cancellation).AsTask())];
+        await _log.WaitForAsync(BreakerClosed);
+        Assert.NotEmpty(await key.SignAsync("m"u8.ToArray(), Cancellation));
+        await Task.WhenAll(signatures).ContinueWith(_ => { }, TaskScheduler.Default);
+
+        Assert.Equal(1, signatures.Count(s => s.IsCompletedSuccessfully));
+        Assert.Equal(1, signatures.Count(s => s.Exception?.InnerException is HsmUnavailableException));
+        Assert.Equal(1, _log.Count(SessionsLost));
+        Assert.Contains(_log.Messages, m => m.Contains(nameof(Reinitialization.CallsInFlight), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -244,7 +268,8 @@ public sealed class RecoveryTests(SoftHsm hsm) : IDisposable
     [Fact]
     public async Task SignAsync_HangsLongerThanTheTimeout_IsUnavailable()
     {
-        await using Token token = await hsm.OpenSimulatedAsync(_log, o => o with { Sessions = 1, SignTimeout = TimeSpan.FromMilliseconds(50) });
+        await using Token token = await hsm.OpenSimulatedAsync(
+            _log, o => o with { Sessions = 1, SignTimeout = TimeSpan.FromMilliseconds(50) });
         SigningKey key = await token.GetSigningKeyAsync(SoftHsm.Ed25519Label, Cancellation);
         hsm.Inject("hang C_Sign ms 400 count 1");
 
@@ -278,6 +303,48 @@ public sealed class RecoveryTests(SoftHsm hsm) : IDisposable
         await Task.WhenAll(Enumerable.Range(0, 21).Select(_ => key.SignAsync("m"u8.ToArray(), Cancellation).AsTask()));
 
         Assert.True(Stopwatch.GetElapsedTime(started) >= TimeSpan.FromMilliseconds(200));
+    }
+
+    [Fact]
+    public async Task SignAsync_StormOfFaults_GivesValidSignaturesOrUnavailable()
+    {
+        await using Token token = await hsm.OpenSimulatedAsync(
+            _log, o => o with { Sessions = 4, HeartbeatInterval = TimeSpan.FromMilliseconds(5) });
+        SigningKey[] keys =
+        [
+            await token.GetSigningKeyAsync(SoftHsm.Ed25519Label, Cancellation),
+            await token.GetSigningKeyAsync(SoftHsm.P256Label, Cancellation),
+        ];
+        hsm.Inject(
+            "fail C_Sign 0xB3 every 7", "fail C_SignInit 0x101 every 11", "fail C_SignInit 0x60 every 13", "fail C_Sign 0x30 every 60",
+            "fail C_OpenSession 0xB0 every 9", "fail C_GetSessionInfo 0xB3 every 5", "fail C_Login 0x101 every 10");
+        int signed = 0;
+
+        await Parallel.ForAsync(0, 400, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, cancellation) =>
+        {
+            SigningKey key = keys[i % 2];
+            byte[] message = BitConverter.GetBytes(i);
+            try
+            {
+                byte[] signature = await key.SignAsync(message, cancellation);
+                Assert.True(key.EcPublicKey.Verify(message, signature, LibCrypto.VerifyEd25519));
+                Interlocked.Increment(ref signed);
+            }
+            catch (HsmUnavailableException)
+            {
+                await Task.Delay(1, cancellation); // as a client backs off
+            }
+        });
+
+        hsm.Inject();
+        while (token.Status.State != TokenState.Ready)
+        {
+            await _log.WaitForAsync(BreakerClosed);
+        }
+
+        Assert.InRange(signed, 1, 400);
+        Assert.NotEmpty(await keys[0].SignAsync("m"u8.ToArray(), Cancellation));
+        Assert.Equal(0, _log.Count(KeyFaulted) + _log.Count(TokenFaulted));
     }
 
     [Fact]

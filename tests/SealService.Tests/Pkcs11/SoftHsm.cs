@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using SealService.Pkcs11;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 
@@ -10,6 +12,7 @@ namespace SealService.Tests.Pkcs11;
 /// A SoftHSM with two tokens in a temporary folder, reached directly and through hsm-sim. One for the process: modules are initialised
 /// once, and read the environment then. Tests that use it run one after the other.
 /// </summary>
+[UnsupportedOSPlatform("windows")]
 public sealed partial class SoftHsm : IDisposable
 {
     public const string Label = "seal";
@@ -36,8 +39,8 @@ public sealed partial class SoftHsm : IDisposable
         Require(Run(Path.Combine(scripts, "provision.sh"), [_folder, "--token", OtherLabel], out output), output);
         Require(Run(Path.Combine(scripts, "build.sh"), [_folder], out output), output);
         SimulatedModule = output.Trim();
-        Pkcs11Tool("--keypairgen", "--key-type", "EC:edwards25519", "--label", TwinLabel, "--id", "0A", "--sensitive");
-        Pkcs11Tool("--keypairgen", "--key-type", "EC:edwards25519", "--label", TwinLabel, "--id", "0B", "--sensitive");
+        MakeKey(TwinLabel, "0A");
+        MakeKey(TwinLabel, "0B");
         ImportKey();
 
         // The environment of the process itself: modules ask getenv.
@@ -115,8 +118,11 @@ public sealed partial class SoftHsm : IDisposable
         MakeKey(label);
     }
 
-    public void MakeKey(string label) =>
-        Pkcs11Tool("--keypairgen", "--key-type", "EC:edwards25519", "--label", label, "--id", Convert.ToHexString(RandomNumberGenerator.GetBytes(8)));
+    public void MakeKey(string label, string? id = null)
+    {
+        id ??= Convert.ToHexString(RandomNumberGenerator.GetBytes(8));
+        Pkcs11Tool("--keypairgen", "--key-type", "EC:edwards25519", "--label", label, "--id", id, "--sensitive");
+    }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -151,14 +157,20 @@ public sealed partial class SoftHsm : IDisposable
         Pkcs11Tool("--write-object", path, "--type", "privkey", "--label", ImportedLabel, "--id", "0C", "--usage-sign");
     }
 
-    private void Pkcs11Tool(params string[] arguments) =>
-        Require(
-            Run("pkcs11-tool", ["--module", Module, "--token-label", Label, "--login", "--pin", "env:SEAL_PIN", .. arguments], out string output),
-            output);
+    private void Pkcs11Tool(params string[] arguments)
+    {
+        string[] login = ["--module", Module, "--token-label", Label, "--login", "--pin", "env:SEAL_PIN"];
+        Require(Run("pkcs11-tool", [.. login, .. arguments], out string output), output);
+    }
 
     private int Run(string program, string[] arguments, out string output)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.Environment["SOFTHSM2_CONF"] = Configuration;
         start.Environment["SEAL_PIN"] = File.Exists(PinFile) ? File.ReadAllText(PinFile) : "";
         using Process process = Process.Start(start)!;
@@ -171,6 +183,7 @@ public sealed partial class SoftHsm : IDisposable
 }
 
 /// <summary>The tests that share the one SoftHSM of the process.</summary>
+[UnsupportedOSPlatform("windows")]
 [CollectionDefinition(Name)]
 public sealed class SoftHsmTests : ICollectionFixture<SoftHsm>
 {

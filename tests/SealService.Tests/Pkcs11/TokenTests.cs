@@ -1,10 +1,13 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using SealService.Pkcs11;
+using Xunit;
 
 namespace SealService.Tests.Pkcs11;
 
 /// <summary>A token that works, and one that is configured wrong. SoftHSM itself, without faults.</summary>
+[UnsupportedOSPlatform("windows")]
 [Collection(SoftHsmTests.Name)]
 public sealed class TokenTests(SoftHsm hsm)
 {
@@ -89,6 +92,20 @@ public sealed class TokenTests(SoftHsm hsm)
 
         Assert.Equal(TokenState.Ready, token.Status.State);
         Assert.InRange(token.Status.Sessions, 1, 8);
+    }
+
+    [Fact]
+    public async Task SignAsync_Continuation_DoesNotRunOnTheThreadOfASession()
+    {
+        await using Token token = await hsm.OpenAsync(hsm.Options() with { Sessions = 1 });
+        SigningKey key = await token.GetSigningKeyAsync(SoftHsm.Ed25519Label, Cancellation);
+
+        for (int i = 0; i < 50; i++)
+        {
+            string? thread = await key.SignAsync("m"u8.ToArray(), Cancellation).AsTask().ContinueWith(
+                _ => Thread.CurrentThread.Name, Cancellation, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            Assert.DoesNotContain("PKCS#11", thread ?? "", StringComparison.Ordinal);
+        }
     }
 
     [Fact]

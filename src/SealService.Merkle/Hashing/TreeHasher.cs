@@ -1,0 +1,126 @@
+using System.Runtime.CompilerServices;
+using SealService.Merkle.Interop;
+using static SealService.Merkle.Interop.LibcryptoSha;
+
+namespace SealService.Merkle;
+
+/// <summary>The hashes of the tree (RFC 9162 section 2.1.1): leaf = H(0x00 || entry), node = H(0x01 || left || right).</summary>
+public static class TreeHasher
+{
+    private const byte LeafPrefix = 0x00;
+    private const byte NodePrefix = 0x01;
+    private const int PairSize = 2 * MerkleHash.Size;
+
+    // Contexts that have taken in the prefix already: copying one costs less than two calls.
+    private static readonly SHA256_CTX LeafStart = Start(LeafPrefix);
+    private static readonly SHA256_CTX NodeStart = Start(NodePrefix);
+
+    /// <summary>The root of the tree without leaves: SHA-256 of nothing.</summary>
+    public static MerkleHash EmptyRoot { get; } = Sha256.HashData([]);
+
+    /// <summary>The leaf hash of an entry.</summary>
+    [SkipLocalsInit]
+    public static unsafe MerkleHash HashLeaf(ReadOnlySpan<byte> entry)
+    {
+        if (!LibcryptoSha.IsAvailable)
+        {
+            return HashPrefixed(LeafPrefix, entry);
+        }
+
+        MerkleHash hash;
+        SHA256_CTX context = LeafStart;
+        fixed (byte* input = entry)
+        {
+            Sha256.Update(&context, input, entry.Length);
+        }
+
+        Sha256.ThrowUnless(SHA256_Final((byte*)&hash, &context));
+        return hash;
+    }
+
+    /// <summary>The hash of an inner node.</summary>
+    [SkipLocalsInit]
+    public static unsafe MerkleHash HashChildren(in MerkleHash left, in MerkleHash right)
+    {
+        MerkleHash* pair = stackalloc MerkleHash[2] { left, right };
+        MerkleHash parent;
+        HashPairs(new ReadOnlySpan<MerkleHash>(pair, 2), new Span<MerkleHash>(&parent, 1));
+        return parent;
+    }
+
+    /// <summary>
+    /// The parents of consecutive nodes: <c>parents[i] = H(0x01 || children[2i] || children[2i + 1])</c>.
+    /// </summary>
+    /// <exception cref="ArgumentException">There are not two children a parent.</exception>
+    [SkipLocalsInit]
+    public static unsafe void HashPairs(ReadOnlySpan<MerkleHash> children, Span<MerkleHash> parents)
+    {
+        if (children.Length != 2 * (long)parents.Length)
+        {
+            throw new ArgumentException("Each parent has two children.", nameof(children));
+        }
+
+        if (!LibcryptoSha.IsAvailable)
+        {
+            for (int i = 0; i < parents.Length; i++)
+            {
+                parents[i] = HashPrefixed(NodePrefix, MerkleHash.AsBytes(children.Slice(2 * i, 2)));
+            }
+
+            return;
+        }
+
+        SHA256_CTX context;
+        fixed (MerkleHash* inputs = children, outputs = parents)
+        {
+            byte* input = (byte*)inputs;
+            for (int i = 0; i < parents.Length; i++, input += PairSize)
+            {
+                context = NodeStart;
+                Sha256.ThrowUnless(SHA256_Update_WithoutTransition(&context, input, PairSize));
+                Sha256.ThrowUnless(SHA256_Final((byte*)(outputs + i), &context));
+            }
+        }
+    }
+
+    /// <summary>
+    /// The root of the tree, or of the subtree on its right edge, whose perfect subtrees these are, from left to right, each
+    /// smaller than the one before: H(01 || s₀ || H(01 || s₁ || …)). Of no subtrees: <see cref="EmptyRoot"/>.
+    /// </summary>
+    public static MerkleHash HashRightEdge(ReadOnlySpan<MerkleHash> subtrees)
+    {
+        if (subtrees.IsEmpty)
+        {
+            return EmptyRoot;
+        }
+
+        MerkleHash root = subtrees[^1];
+        for (int i = subtrees.Length - 2; i >= 0; i--)
+        {
+            root = HashChildren(subtrees[i], root);
+        }
+
+        return root;
+    }
+
+    private static unsafe SHA256_CTX Start(byte prefix)
+    {
+        SHA256_CTX context = default;
+        if (LibcryptoSha.IsAvailable)
+        {
+            Sha256.ThrowUnless(SHA256_Init(&context));
+            Sha256.Update(&context, &prefix, 1);
+        }
+
+        return context;
+    }
+
+    // Without libcrypto: correct, not fast.
+    internal static MerkleHash HashPrefixed(byte prefix, ReadOnlySpan<byte> data)
+    {
+        using var hash = new Sha256Incremental(useLibcrypto: false);
+        hash.Append([prefix]);
+        hash.Append(data);
+        return hash.Finish();
+    }
+}
