@@ -30,7 +30,7 @@ internal sealed record KeyObject(nuint Handle, string Label, EcPublicKey PublicK
         nuint handle = FindSingle(connection, CKO.PRIVATE_KEY, selector.Label, id) switch
         {
             (0, _) => throw new HsmConfigurationException($"The {options.TokenName} has no private key {selector}."),
-            (> 1, _) => throw new HsmConfigurationException($"The {options.TokenName} has more than one private key {selector}."),
+            ( > 1, _) => throw new HsmConfigurationException($"The {options.TokenName} has more than one private key {selector}."),
             (_, nuint single) => single,
         };
 

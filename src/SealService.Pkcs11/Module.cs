@@ -179,7 +179,7 @@ internal sealed class Module
         nint library;
         try
         {
-            library = NativeLibrary.Load(path);
+            library = NativeLibrary.Load(Path.GetFullPath(path)); // a bare name would be searched for elsewhere
         }
         catch (Exception exception) when (exception is DllNotFoundException or BadImageFormatException)
         {

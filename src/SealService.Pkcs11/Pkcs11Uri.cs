@@ -100,7 +100,7 @@ public sealed class Pkcs11Uri
         return error is null && queryAt >= 0 ? ReadComponent(rest[(queryAt + 1)..], '&', QueryChars, SetQueryAttribute) : error;
     }
 
-    /// <summary>Attributes with one separator; each may be there once. Returns the error.</summary>
+    /// <summary>The attributes of the path or of the query. Returns the error.</summary>
     private static string? ReadComponent(
         ReadOnlySpan<char> component, char separator, SearchValues<char> allowed, Func<string, byte[], string?> set)
     {
@@ -131,7 +131,9 @@ public sealed class Pkcs11Uri
                 return $"The value of '{name}' in a PKCS#11 URI is not percent-encoded as it must be.";
             }
 
-            if (!names.Add(name))
+            // Of query attributes only those that RFC 7512 itself defines must not be repeated.
+            bool mayRepeat = separator == '&' && name is not ("module-path" or "pin-source");
+            if (!names.Add(name) && !mayRepeat)
             {
                 return $"The attribute '{name}' is in a PKCS#11 URI twice.";
             }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 
 namespace SealService.Pkcs11;
 
@@ -6,7 +7,8 @@ namespace SealService.Pkcs11;
 /// Threads that sign, each with a session of its own, behind one bounded queue: PKCS#11 calls block, and a session is for one thread.
 /// First come, first served, so a ledger that signs one head at a time never waits for more than the queue.
 /// </summary>
-internal sealed class SessionPool : IDisposable
+[SuppressMessage("Design", "CA1001", Justification = "Late callers may come to the queue; it holds nothing but memory.")]
+internal sealed class SessionPool
 {
     private readonly TokenOptions _options;
     private readonly TimeProvider _timeProvider;
@@ -96,13 +98,6 @@ internal sealed class SessionPool : IDisposable
         _queue.CompleteAdding();
         long deadline = Environment.TickCount64 + (long)_options.DrainTimeout.TotalMilliseconds;
         return _threads.All(thread => thread.Join((int)Math.Max(0, deadline - Environment.TickCount64)));
-    }
-
-    /// <summary>Only after <see cref="TryStop"/> succeeded.</summary>
-    public void Dispose()
-    {
-        _queue.Dispose();
-        _stopping.Dispose();
     }
 
     private void Run(SessionSigner signer)

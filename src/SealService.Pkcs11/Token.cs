@@ -205,14 +205,5 @@ public sealed class Token : IAsyncDisposable
     }
 
     /// <summary>False when a call hangs: then nothing is finalized under it, and the PIN is not cleared under a login.</summary>
-    private bool Close()
-    {
-        if (!_pool.TryStop() || !_connector.TryClose())
-        {
-            return false;
-        }
-
-        _pool.Dispose();
-        return _module.Release(_options.DrainTimeout);
-    }
+    private bool Close() => _pool.TryStop() && _connector.TryClose() && _module.Release(_options.DrainTimeout);
 }
