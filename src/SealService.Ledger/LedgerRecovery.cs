@@ -21,6 +21,7 @@ internal sealed class LedgerRecovery(
     /// <summary>The snapshot that the records must reach; null when there is none.</summary>
     private Snapshot? _snapshot;
     private CompactRange _edge = new();
+    private bool _rebuilt;
     private LedgerRecord _last;
     private long _lastAddress;
 
@@ -57,6 +58,10 @@ internal sealed class LedgerRecovery(
         {
             await ScanAsync(cancellationToken);
             VerifyLast();
+            if (_rebuilt)
+            {
+                Derived.WriteSnapshot();
+            }
         }
         catch
         {
@@ -113,8 +118,8 @@ internal sealed class LedgerRecovery(
         catch (DerivedDataException exception)
         {
             LedgerLog.RebuildingDerived(logger, options.DerivedFolder, exception.Message);
-            Directory.Delete(options.DerivedFolder, recursive: true);
-            Derived = DerivedData.Open(options.DerivedFolder, options.IndexKeysInMemoryMax, snapshot: null);
+            Derived = DerivedData.Rebuild(options.DerivedFolder, options.IndexKeysInMemoryMax, _snapshot);
+            _rebuilt = true;
         }
 
         Indexer = new LedgerIndexer(Derived, options, fault, logger);

@@ -39,7 +39,7 @@ internal sealed class DerivedData : IDisposable
     /// <summary>The number of entries that have been applied.</summary>
     public long TreeSize => _edge.End;
 
-    /// <summary>The tree size of the last snapshot.</summary>
+    /// <summary>The tree size of the snapshot on disk.</summary>
     public long SnapshotSize { get; private set; }
 
     /// <summary>Opens what belongs to a snapshot, or makes everything anew.</summary>
@@ -69,6 +69,29 @@ internal sealed class DerivedData : IDisposable
         }
     }
 
+    /// <summary>
+    /// Throws everything away but the snapshot, and begins with nothing. The snapshot stays until there is one of more
+    /// entries: it is signed proof of what the records must hold.
+    /// </summary>
+    public static DerivedData Rebuild(string folder, int keysInMemoryMax, Snapshot? snapshot)
+    {
+        foreach (FileSystemInfo item in new DirectoryInfo(folder).EnumerateFileSystemInfos())
+        {
+            if (item is DirectoryInfo subfolder)
+            {
+                subfolder.Delete(recursive: true);
+            }
+            else if (snapshot is null || !string.Equals(item.Name, Snapshot.FileName, StringComparison.Ordinal))
+            {
+                item.Delete();
+            }
+        }
+
+        DerivedData derived = Open(folder, keysInMemoryMax, snapshot: null);
+        derived.SnapshotSize = snapshot?.TreeSize ?? 0;
+        return derived;
+    }
+
     public void Apply(SealedBatch batch)
     {
         LedgerRecord record = batch.Record;
@@ -92,11 +115,6 @@ internal sealed class DerivedData : IDisposable
     /// <summary>Makes everything that was applied durable, so that a start need not apply it again.</summary>
     public void WriteSnapshot()
     {
-        if (TreeSize == SnapshotSize)
-        {
-            return;
-        }
-
         Lookup.Flush(TreeSize);
         Hashes.Flush();
         Batches.Flush();

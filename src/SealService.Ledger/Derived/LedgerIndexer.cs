@@ -85,7 +85,7 @@ internal sealed class LedgerIndexer
 
     private void WriteLastSnapshot()
     {
-        if (_fault.Exception is not null)
+        if (_fault.Exception is not null || _derived.TreeSize == _derived.SnapshotSize)
         {
             return;
         }

@@ -23,9 +23,9 @@ namespace SealService.Ledger.Derived;
 /// </remarks>
 internal sealed record Snapshot(CompactRange Edge, long Address, ReadOnlyMemory<byte> Note)
 {
+    public const string FileName = "snapshot";
     private const uint Magic = 0x534C5331;
     private const int HeaderBytes = 24;
-    private const string FileName = "snapshot";
 
     public long TreeSize => Edge.End;
 

@@ -116,6 +116,7 @@ internal sealed class SortedRunWriter : IDisposable
         MemoryMarshal.Write(header, _header);
         RandomAccess.Write(_file, header, 0);
         RandomAccess.FlushToDisk(_file);
+        _file.Dispose();
         File.Move(_path + ".new", _path, overwrite: true);
         Fsync.Directory(Path.GetDirectoryName(_path)!);
         return SortedRun.Open(_path);
