@@ -95,7 +95,9 @@ public sealed class TlogProof
             return false;
         }
 
-        proof = new TlogProof(extra, index, hashes, text[(Header.Length + lines.Position)..]);
+        // Written out, because a null array converts to empty memory, and empty extra data is not none.
+        ReadOnlyMemory<byte>? extraMemory = extra is null ? default(ReadOnlyMemory<byte>?) : extra;
+        proof = new TlogProof(extraMemory, index, hashes, text[(Header.Length + lines.Position)..]);
         return true;
     }
 
