@@ -43,11 +43,11 @@ public sealed record LedgerKey(string Ledger, string Origin, bool IsActive, Veri
 public enum ServerHealth
 {
     /// <summary>It says nothing that is known here.</summary>
-    Unknown = 0,
+    Unknown,
 
     /// <summary>It takes calls.</summary>
-    Serving = 1,
+    Serving,
 
     /// <summary>It is starting, shutting down, or its HSM does not answer.</summary>
-    NotServing = 2,
+    NotServing,
 }

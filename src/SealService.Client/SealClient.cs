@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Grpc.Health.V1;
 using Grpc.Net.Client;
 using SealService.Client.Bulk;
 using SealService.Merkle;
@@ -16,7 +17,7 @@ public sealed class SealClient : IAsyncDisposable
     private readonly GrpcChannel _channel;
     private readonly Wire.Sealing.SealingClient _sealing;
     private readonly Wire.Keys.KeysClient _keys;
-    private readonly HealthProbe _health;
+    private readonly Health.HealthClient _health;
     private readonly AnswerVerifier _verifier;
 
     /// <summary>Makes a client; it connects with the first call.</summary>
@@ -30,7 +31,7 @@ public sealed class SealClient : IAsyncDisposable
         var invoker = _channel.CreateCallInvoker();
         _sealing = new Wire.Sealing.SealingClient(invoker);
         _keys = new Wire.Keys.KeysClient(invoker);
-        _health = new HealthProbe(invoker);
+        _health = new Health.HealthClient(invoker);
         _verifier = new AnswerVerifier(options.TrustedKeys);
         Ledger = new LedgerReader(new Wire.Ledger.LedgerClient(invoker), options, _verifier);
     }
@@ -105,8 +106,16 @@ public sealed class SealClient : IAsyncDisposable
     }
 
     /// <summary>Asks whether the server takes calls.</summary>
-    public Task<ServerHealth> CheckHealthAsync(CancellationToken cancellationToken = default) =>
-        _health.CheckAsync(_options.Unary(cancellationToken));
+    public async Task<ServerHealth> CheckHealthAsync(CancellationToken cancellationToken = default)
+    {
+        var response = await _health.CheckAsync(new HealthCheckRequest(), _options.Unary(cancellationToken));
+        return response.Status switch
+        {
+            HealthCheckResponse.Types.ServingStatus.Serving => ServerHealth.Serving,
+            HealthCheckResponse.Types.ServingStatus.NotServing => ServerHealth.NotServing,
+            _ => ServerHealth.Unknown,
+        };
+    }
 
     /// <summary>Ends the connections.</summary>
     public async ValueTask DisposeAsync() => await _channel.ShutdownAsync();
