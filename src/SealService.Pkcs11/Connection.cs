@@ -71,8 +71,10 @@ internal sealed class Connection
         var connection = new Connection(module, options, slot, anchor, SessionsBesideAnchor(info.ulMaxSessionCount));
         try
         {
-            connection.ThrowIfFailed(connection.Login(pin), "C_Login");
-            return connection;
+            returnValue = connection.Login(pin);
+            return returnValue == CKR.OK
+                ? connection
+                : throw HsmException.ForCall(returnValue, "C_Login", $"the {options.TokenName} with the PIN of '{options.PinFile}'");
         }
         catch
         {
