@@ -24,7 +24,7 @@ internal sealed class Connection
     private readonly nuint _slot;
     private readonly ReaderWriterLockSlim _uses = new(LockRecursionPolicy.NoRecursion); // read: a session signs; write: none does
     private readonly ConcurrentDictionary<nuint, bool> _sessions = new(); // the open ones, without the anchor
-    private bool _retired; // guarded by _uses
+    private bool _retired; // written under _uses and the lock of Connector, read under either
 
     private Connection(Module module, TokenOptions options, nuint slot, nuint anchor, int sessionsMax)
     {
@@ -51,8 +51,11 @@ internal sealed class Connection
     /// <summary>How many signing sessions are open.</summary>
     public int Sessions => _sessions.Count;
 
-    /// <summary>False once the module was re-initialised: then the handles denote nothing, or something else.</summary>
-    private bool IsOfThisGeneration => ModuleGeneration == Module.Generation;
+    /// <summary>
+    /// Its sessions were closed, or the module was re-initialised: then the handles denote nothing, or something else. Inside a call scope,
+    /// and under the lock of <see cref="Connector"/> or in a <see cref="Use"/>.
+    /// </summary>
+    public bool IsOver => _retired || ModuleGeneration != Module.Generation;
 
     /// <summary>Finds the token, opens the anchor session and logs in. Inside a call scope.</summary>
     public static Connection Open(Module module, TokenOptions options, Pin pin)
@@ -68,8 +71,10 @@ internal sealed class Connection
         var connection = new Connection(module, options, slot, anchor, SessionsBesideAnchor(info.ulMaxSessionCount));
         try
         {
-            connection.ThrowIfFailed(connection.Login(pin), "C_Login");
-            return connection;
+            returnValue = connection.Login(pin);
+            return returnValue == CKR.OK
+                ? connection
+                : throw HsmException.ForCall(returnValue, "C_Login", $"the {options.TokenName} with the PIN of '{options.PinFile}'");
         }
         catch
         {
@@ -101,7 +106,7 @@ internal sealed class Connection
     {
         _uses.EnterReadLock();
         use = new Use(_uses, Module.EnterCall());
-        if (!_retired && IsOfThisGeneration)
+        if (!IsOver)
         {
             return true;
         }
@@ -114,9 +119,11 @@ internal sealed class Connection
     public CKR OpenSession(out nuint session)
     {
         CKR returnValue = Module.Cryptoki.OpenSession(_slot, out session);
-        if (returnValue == CKR.OK)
+        if (returnValue == CKR.OK && (session == Anchor || !_sessions.TryAdd(session, true)))
         {
-            _sessions.TryAdd(session, true);
+            // The number of a session that we hold open: the token has lost our sessions and forgotten their numbers. Two threads must not
+            // come to share one, so this return value makes the whole connection anew.
+            return CKR.OBJECT_HANDLE_INVALID;
         }
 
         return returnValue;
@@ -148,7 +155,7 @@ internal sealed class Connection
         try
         {
             using Module.CallScope call = Module.EnterCall();
-            if (!_retired && IsOfThisGeneration)
+            if (!IsOver)
             {
                 foreach (nuint session in _sessions.Keys)
                 {

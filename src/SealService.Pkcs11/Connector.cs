@@ -10,8 +10,8 @@ internal sealed class Connector
     private readonly TokenOptions _options;
     private readonly Pin _pin; // read under _lock
     private readonly TokenLog _log;
+    private readonly List<SigningKey> _keys = []; // guarded by _lock
     private bool _closed; // guarded by _lock
-    private readonly List<SigningKey> _keys = []; // guarded by _lock; those in use
     private volatile Connection _current; // written under _lock
     private long _generation = 1; // written under _lock
 
@@ -77,19 +77,16 @@ internal sealed class Connector
         }
     }
 
-    /// <summary>Logs in again, if that connection is still the current one.</summary>
+    /// <summary>Logs in again, unless the connection is over.</summary>
     public CKR Login(Connection connection)
     {
         lock (_lock)
         {
-            if (!ReferenceEquals(_current, connection))
-            {
-                return CKR.OK;
-            }
-
             ThrowIfClosed();
             using Module.CallScope call = _module.EnterCall();
-            return connection.Login(_pin);
+
+            // The anchor's number may be that of a session with another token by now, which would take this PIN for a wrong one.
+            return connection.IsOver ? CKR.SESSION_HANDLE_INVALID : connection.Login(_pin);
         }
     }
 
@@ -100,7 +97,7 @@ internal sealed class Connector
         {
             ThrowIfClosed();
             using Module.CallScope call = _module.EnterCall();
-            return connection.CheckAnchor();
+            return connection.IsOver ? CKR.SESSION_HANDLE_INVALID : connection.CheckAnchor();
         }
     }
 
@@ -161,6 +158,7 @@ internal sealed class Connector
     private SigningKey AddUnsynchronized(KeySelector selector, Token token)
     {
         using Module.CallScope call = _module.EnterCall();
+        _current.ThrowIfFailed(_current.IsOver ? CKR.SESSION_HANDLE_INVALID : CKR.OK, "C_FindObjectsInit");
         KeyObject found = KeyObject.Find(_current, selector, _options);
         foreach (SigningKey known in _keys)
         {

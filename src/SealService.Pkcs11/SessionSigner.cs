@@ -64,7 +64,19 @@ internal sealed class SessionSigner(
         }
 
         Connection connection = connector.Current;
-        CKR returnValue = Sign(connection, request, out string function);
+        if (!connection.TryEnter(out Connection.Use use))
+        {
+            Reconnect(connection); // another token of the module had it re-initialised
+            return Next.Again;
+        }
+
+        CKR returnValue;
+        string function;
+        using (use)
+        {
+            returnValue = Sign(connection, request, out function);
+        }
+
         return returnValue == CKR.OK ? Next.Done : Recover(request, attempt, connection, returnValue, function);
     }
 
@@ -86,7 +98,8 @@ internal sealed class SessionSigner(
                 Reconnect(connection);
                 return Next.Again;
 
-            case RecoveryAction.Reinitialize:
+            // What an old connection says late is no news of the current one.
+            case RecoveryAction.Reinitialize when ReferenceEquals(connector.Current, connection):
                 OpenBreaker(failure);
                 break;
 
@@ -108,52 +121,44 @@ internal sealed class SessionSigner(
         return Next.Done;
     }
 
-    /// <summary>One attempt: completes the request, or says which function failed; then the session is gone.</summary>
+    /// <summary>Signs and completes the request; or says which function failed, and then the session is gone.</summary>
     private CKR Sign(Connection connection, SignRequest request, out string function)
     {
-        function = "C_Sign";
-        if (!connection.TryEnter(out Connection.Use use))
+        CKR returnValue;
+        if (!ReferenceEquals(_connection, connection))
         {
-            // Another token of the module had it re-initialised, or a reconnect failed half-way.
+            // A session of the connection before is closed with that.
+            function = "C_OpenSession";
             _connection = null;
-            return CKR.KEY_HANDLE_INVALID;
-        }
-
-        using (use)
-        {
-            CKR returnValue;
-            if (!ReferenceEquals(_connection, connection))
-            {
-                _connection = null;
-                function = "C_OpenSession";
-                returnValue = connection.OpenSession(out _session);
-                if (returnValue != CKR.OK)
-                {
-                    return returnValue;
-                }
-
-                _connection = connection;
-                function = "C_Sign";
-            }
-
-            if (!connection.KeyHandles.TryGetValue(request.Key, out nuint handle))
-            {
-                return CKR.KEY_HANDLE_INVALID;
-            }
-
-            long started = timeProvider.GetTimestamp();
-            returnValue = request.Key.SignCore(connection.Module.Cryptoki, _session, handle, request.Data, out byte[] signature);
-            metrics.Signed(timeProvider.GetElapsedTime(started), request.Key.Algorithm);
+            returnValue = connection.OpenSession(out _session);
             if (returnValue != CKR.OK)
             {
-                _connection = null;
-                connection.DropSession(_session, returnValue);
                 return returnValue;
             }
 
-            request.TrySetResult(signature);
-            return CKR.OK;
+            _connection = connection;
         }
+
+        function = "C_Sign";
+        if (!connection.KeyHandles.TryGetValue(request.Key, out nuint handle))
+        {
+            return CKR.KEY_HANDLE_INVALID;
+        }
+
+        long started = timeProvider.GetTimestamp();
+        returnValue = request.Key.SignCore(connection.Module.Cryptoki, _session, handle, request.Data, out byte[] signature);
+        metrics.Signed(timeProvider.GetElapsedTime(started), request.Key.Algorithm);
+        if (returnValue == CKR.OK)
+        {
+            request.TrySetResult(signature);
+        }
+        else
+        {
+            _connection = null;
+            connection.DropSession(_session, returnValue);
+        }
+
+        return returnValue;
     }
 
     private void Login(Connection connection)

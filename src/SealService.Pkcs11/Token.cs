@@ -89,17 +89,7 @@ public sealed class Token : IAsyncDisposable
         }
 
         await _stopping.CancelAsync();
-        try
-        {
-            await _keeping.WaitAsync(_options.DrainTimeout, _timeProvider);
-        }
-        catch (TimeoutException)
-        {
-            _log.CloseTimedOut(_options.TokenName);
-            return;
-        }
-
-        if (await OnOwnThread(Close, CancellationToken.None))
+        if (await KeepingEndsAsync() && await OnOwnThread(Close, CancellationToken.None))
         {
             _log.Closed(_options.TokenName);
         }
@@ -202,6 +192,19 @@ public sealed class Token : IAsyncDisposable
         SigningKey key = await OnOwnThread(() => _connector.Add(selector, this), cancellationToken);
         _log.KeyFound(_options.TokenName, key.Label, key.Algorithm);
         return key;
+    }
+
+    private async Task<bool> KeepingEndsAsync()
+    {
+        try
+        {
+            await _keeping.WaitAsync(_options.DrainTimeout, _timeProvider);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
     }
 
     /// <summary>False when a call hangs: then nothing is finalized under it, and the PIN is not cleared under a login.</summary>

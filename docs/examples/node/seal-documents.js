@@ -9,7 +9,7 @@ const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 
 const protoRoot = path.join(__dirname, '../../../proto');
-const definition = loader.loadSync('seal/v1/sealing.proto', { includeDirs: [protoRoot], keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true });
+const definition = loader.loadSync('seal/v1/sealing.proto', { includeDirs: [protoRoot], keepCase: true, longs: Number, enums: String, oneofs: true, defaults: true });
 const { Sealing } = grpc.loadPackageDefinition(definition).seal.v1;
 
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();

@@ -9,8 +9,8 @@ namespace SealService.Hosting;
 /// </summary>
 internal static class HttpEndpoints
 {
-    public static void Map(WebApplication app, LedgerDirectory ledgers, MetricsRegistry metrics, ServerHealth health, GrpcServer grpc) =>
-        app.Run(http => HttpProtocol.IsHttp2(http.Request.Protocol) ? grpc.HandleAsync(http) : ServeAsync(http, ledgers, metrics, health));
+    public static void Map(WebApplication app, LedgerDirectory ledgers, MetricsRegistry metrics, ServerHealth health, ServerDrain drain, GrpcServer grpc) =>
+        app.Run(http => HttpProtocol.IsHttp2(http.Request.Protocol) ? drain.RunCallAsync(grpc.HandleAsync, http) : ServeAsync(http, ledgers, metrics, health));
 
     private static Task ServeAsync(HttpContext http, LedgerDirectory ledgers, MetricsRegistry metrics, ServerHealth health)
     {

@@ -12,6 +12,9 @@ namespace SealService.Hosting;
 /// </summary>
 public static class SealServer
 {
+    // The calls have ended by then (ServerDrain); what is left is closing connections.
+    private static readonly TimeSpan HostStopTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>Runs the server until it is stopped.</summary>
     /// <returns>A value of <see cref="ServerExitCode"/>.</returns>
     public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error)
@@ -61,26 +64,29 @@ public static class SealServer
         using var metrics = new MetricsRegistry();
         using var telemetry = OtlpExport.Start(options.Telemetry);
         KestrelSetup.Configure(builder.WebHost, options);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Limits.DrainTimeout);
+        var health = new ServerHealth();
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(health);
+        builder.Services.AddSingleton<ServerDrain>();
+        builder.Services.AddSingleton<IHostLifetime>(static services => services.GetRequiredService<ServerDrain>());
+        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = HostStopTimeout);
         await using var app = builder.Build();
         var loggers = app.Services.GetRequiredService<ILoggerFactory>();
         var logger = loggers.CreateLogger("SealService");
 
         await using var backend = await SealBackend.OpenAsync(options, TimeProvider.System, loggers, CancellationToken.None);
-        using var drained = new CancellationTokenSource();
-        var services = new GrpcServices(backend.Ledgers, options.Limits, new ServerStopping(drained.Token), loggers);
-        using var grpc = services.Server;
-        HttpEndpoints.Map(app, backend.Ledgers, metrics, services.Health, grpc);
+        foreach (var ledger in backend.Ledgers.All)
+        {
+            ServerLog.LedgerOpen(logger, ledger.Name, ledger.Options.Origin, ledger.Ledger.Head.TreeSize, ledger.VerifierKey.ToString());
+        }
+
+        var drain = app.Services.GetRequiredService<ServerDrain>();
+        using var grpc = GrpcServices.Build(backend.Ledgers, options.Limits, drain, health, loggers);
+        HttpEndpoints.Map(app, backend.Ledgers, metrics, health, drain, grpc);
 
         var failure = WatchForUnknownState(backend, app.Lifetime, logger);
-        app.Lifetime.ApplicationStopping.Register(() =>
-        {
-            ServerLog.Draining(logger);
-            services.Health.StopServing(); // first: nobody sends new work
-            drained.Cancel(); // then long calls finish what they accepted
-        });
         await app.StartAsync();
-        services.Health.StartServing();
+        health.StartServing();
         var bound = BoundAddresses(app);
         ServerLog.Ready(logger, bound[0], bound.Count > 1 ? bound[1] : "-");
         await app.WaitForShutdownAsync();

@@ -6,8 +6,11 @@ internal static partial class ServerLog
     [LoggerMessage(4000, LogLevel.Information, "SealService is ready: gRPC on {GrpcAddress}, HTTP on {HttpAddress}")]
     public static partial void Ready(ILogger logger, string grpcAddress, string httpAddress);
 
-    [LoggerMessage(4001, LogLevel.Information, "Stopping: taking no more documents, finishing those that were accepted")]
-    public static partial void Draining(ILogger logger);
+    [LoggerMessage(4001, LogLevel.Information, "Stopping: taking no more documents, finishing those that {Calls} calls have brought")]
+    public static partial void Draining(ILogger logger, int calls);
+
+    [LoggerMessage(4005, LogLevel.Warning, "{Calls} calls did not end within {DrainTimeout}; they are cut off")]
+    public static partial void DrainTimedOut(ILogger logger, int calls, TimeSpan drainTimeout);
 
     [LoggerMessage(4002, LogLevel.Information, "SealService has stopped; everything that was accepted is sealed")]
     public static partial void Stopped(ILogger logger);

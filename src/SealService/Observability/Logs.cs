@@ -10,6 +10,9 @@ internal static class Logs
     public static void Configure(ILoggingBuilder logging, TelemetryOptions options)
     {
         logging.ClearProviders();
+
+        // A start that fails is one sentence (SealServer), not a stack trace.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         if (options.JsonLogs)
         {
             logging.AddJsonConsole(json =>

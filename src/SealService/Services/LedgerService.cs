@@ -7,7 +7,7 @@ using SealService.Ledger;
 namespace SealService.Services;
 
 /// <summary>Implements <c>seal.v1.Ledger</c>.</summary>
-internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits, ServerStopping stopping) : Seal.V1.Ledger.LedgerBase
+internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits, ServerDrain drain) : Seal.V1.Ledger.LedgerBase
 {
     private const int FindPageSizeDefault = 100;
 
@@ -20,7 +20,7 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
     public override async Task WatchCheckpoints(WatchCheckpointsRequest request, IServerStreamWriter<WatchCheckpointsResponse> responseStream, ServerCallContext context)
     {
         var ledger = ledgers.Get(request.Ledger);
-        using var until = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, stopping.Token);
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Token);
         var head = ledger.Ledger.Head;
         try
         {
@@ -30,7 +30,7 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
                 head = await ledger.Ledger.WaitForHeadAfterAsync(head.TreeSize, until.Token);
             }
         }
-        catch (OperationCanceledException) when (stopping.Token.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (drain.Token.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping."));
         }

@@ -14,7 +14,7 @@ namespace SealService.Services;
 /// Implements <c>seal.v1.Sealing</c>. The methods that carry documents are bound to the transport's buffers (<see cref="Bind"/>); each call
 /// of one is an object of its own in <c>Services/Sealing</c>.
 /// </summary>
-internal sealed class SealingService(LedgerDirectory ledgers, LimitOptions limits, ServerStopping stopping) : Seal.V1.Sealing.SealingBase
+internal sealed class SealingService(LedgerDirectory ledgers, LimitOptions limits, ServerDrain drain) : Seal.V1.Sealing.SealingBase
 {
     /// <summary>Adds the service's methods to a server.</summary>
     public void Bind(GrpcServerBuilder server) => server
@@ -57,12 +57,12 @@ internal sealed class SealingService(LedgerDirectory ledgers, LimitOptions limit
     private async Task SealDocumentsAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses, ServerCallContext context)
     {
         using var call = new SealDocumentsCall(ledgers, limits, requests, responses);
-        await call.RunAsync(context.CancellationToken, stopping.Token);
+        await call.RunAsync(context.CancellationToken, drain.Token);
     }
 
     private async Task SealDigestsAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses, ServerCallContext context)
     {
         using var call = new SealDigestsCall(ledgers, limits, requests, responses);
-        await call.RunAsync(context.CancellationToken, stopping.Token);
+        await call.RunAsync(context.CancellationToken, drain.Token);
     }
 }

@@ -12,7 +12,7 @@ namespace SealService.Services;
 /// Implements <c>seal.v1.Verification</c> with the keys of this server's ledgers. Both methods carry documents, so both are bound to the
 /// transport's buffers; see <see cref="Bind"/>.
 /// </summary>
-internal sealed class VerificationService(LedgerDirectory ledgers, ServerStopping stopping) : Verification.VerificationBase
+internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain drain) : Verification.VerificationBase
 {
     // Answers are flushed at the latest when so many bytes wait.
     private const int UnflushedBytesMax = 32 * 1024;
@@ -53,7 +53,7 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerStoppin
     private async Task VerifyReceiptsAsync(
         ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<VerificationAnswer> responses, ServerCallContext context)
     {
-        using var until = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, stopping.Token);
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Token);
         using var hash = new Sha256Incremental();
         try
         {
@@ -71,7 +71,7 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerStoppin
                 await responses.FlushAsync(context.CancellationToken);
             }
         }
-        catch (OperationCanceledException) when (stopping.Token.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (drain.Token.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping. Receipts that were not answered were not checked."));
         }

@@ -166,6 +166,27 @@ public sealed class RecoveryTests(SoftHsm hsm) : IDisposable
     }
 
     [Fact]
+    public async Task Recovery_ModuleSharedWithAnotherToken_IsInvisibleThere()
+    {
+        using var otherLog = new EventLog();
+        await using Token token = await hsm.OpenSimulatedAsync(_log);
+        await using Token other = await hsm.OpenSimulatedAsync(otherLog, o => o with { TokenLabel = SoftHsm.OtherLabel });
+        SigningKey key = await token.GetSigningKeyAsync(SoftHsm.Ed25519Label, Cancellation);
+        SigningKey otherKey = await other.GetSigningKeyAsync(SoftHsm.Ed25519Label, Cancellation);
+        Assert.NotEmpty(await otherKey.SignAsync("m"u8.ToArray(), Cancellation));
+
+        hsm.Inject("fail C_Sign 0x30 count 1");
+        await Assert.ThrowsAsync<HsmUnavailableException>(() => key.SignAsync("m"u8.ToArray(), Cancellation).AsTask());
+        await _log.WaitForAsync(BreakerClosed);
+        byte[] signature = await otherKey.SignAsync("message"u8.ToArray(), Cancellation);
+
+        Assert.True(LibCrypto.VerifyEd25519(otherKey.PublicKey.Span, "message"u8, signature));
+        Assert.Equal((2L, 2L), (token.Status.Generation, other.Status.Generation));
+        Assert.Equal((0, 0), (otherLog.Count(CallFailed), otherLog.Count(BreakerOpened)));
+        Assert.NotNull(await other.GetSigningKeyAsync(SoftHsm.P256Label, Cancellation));
+    }
+
+    [Fact]
     public async Task Recovery_PinRefused_IsNotTriedAgain()
     {
         await using Token token = await hsm.OpenSimulatedAsync(_log);

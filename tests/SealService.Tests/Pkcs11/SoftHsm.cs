@@ -28,7 +28,13 @@ public sealed partial class SoftHsm : IDisposable
     public SoftHsm()
     {
         string scripts = Path.Combine(RepositoryRoot(), "hsm-sim");
-        int exitCode = Run(Path.Combine(scripts, "provision.sh"), [_folder, "--token", Label], out string output);
+        int exitCode = Run(Path.Combine(scripts, "build.sh"), [_folder], out string output);
+        SimulatedModule = output.Trim();
+        if (exitCode == 0)
+        {
+            exitCode = Run(Path.Combine(scripts, "provision.sh"), [_folder, "--token", Label], out output);
+        }
+
         if (exitCode == MissingPackages)
         {
             _missing = output;
@@ -37,8 +43,6 @@ public sealed partial class SoftHsm : IDisposable
 
         Require(exitCode, output);
         Require(Run(Path.Combine(scripts, "provision.sh"), [_folder, "--token", OtherLabel], out output), output);
-        Require(Run(Path.Combine(scripts, "build.sh"), [_folder], out output), output);
-        SimulatedModule = output.Trim();
         MakeKey(TwinLabel, "0A");
         MakeKey(TwinLabel, "0B");
         ImportKey();
