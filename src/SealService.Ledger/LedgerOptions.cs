@@ -1,3 +1,6 @@
+using System.Text;
+using SealService.Merkle;
+
 namespace SealService.Ledger;
 
 /// <summary>The limits of one ledger. Every queue, buffer and wait of the ledger has its maximum here.</summary>
@@ -59,6 +62,7 @@ public sealed record LedgerOptions
     {
         Require(!string.IsNullOrWhiteSpace(Folder), nameof(Folder), "must name a folder");
         Require(!string.IsNullOrWhiteSpace(Origin), nameof(Origin), "must not be empty");
+        RequireRange(Encoding.UTF8.GetByteCount(Origin), 1, Checkpoint.OriginBytesMax, nameof(Origin));
         RequireRange(EntriesPerBatchMax, 1, 1 << 20, nameof(EntriesPerBatchMax));
         // One entry of the greatest size must fit, or its writer would wait for ever.
         RequireRange(BatchBytesMax, 4 * 1024, 1 << 28, nameof(BatchBytesMax));

@@ -98,6 +98,8 @@ public sealed class FasterLogStorage : ILedgerStorage
         }
     }
 
+    public bool HasRoomFor(int recordBytes) => new DriveInfo(_recordsFolder).AvailableFreeSpace - recordBytes >= _options.FreeBytesMin;
+
     public async ValueTask<long> AppendAsync(ReadOnlyMemory<byte> record, CancellationToken cancellationToken)
     {
         if (_failure is not null)

@@ -99,6 +99,22 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public async Task Seal_StorageFull_RefusesUntilThereIsRoom()
+    {
+        await using LedgerFixture fixture = new();
+        await fixture.OpenAsync();
+        Assert.Null(await fixture.SealAsync(5));
+        fixture.Memory.IsFull = true;
+        LedgerFailure? failure = await fixture.SealAsync(5);
+        Assert.Equal(LedgerError.StorageFull, failure?.Error);
+        Assert.True(failure!.Retryable);
+        Assert.Equal(5, fixture.Ledger.Head.TreeSize);
+        fixture.Memory.IsFull = false;
+        Assert.Null(await fixture.SealAsync(5));
+        await fixture.CheckAsync();
+    }
+
+    [Fact]
     public async Task Append_Fails_WaitersOfTheNextBatchAndOfKeysAreTold()
     {
         await using LedgerFixture fixture = new();
