@@ -45,7 +45,7 @@ public sealed record LedgerOptions
     /// <summary>How many sealed batches may wait for the indexer before sealing waits for it. Default: 16.</summary>
     public int BatchesAwaitingIndexMax { get; init; } = 16;
 
-    /// <summary>The most keys that the lookup index holds in memory before it writes them as a sorted run (about 40 bytes each, twice). Default: 262,144.</summary>
+    /// <summary>The most keys that the lookup index holds in memory before it writes them as a sorted run (about 70 bytes each). Default: 262,144.</summary>
     public int IndexKeysInMemoryMax { get; init; } = 256 * 1024;
 
     /// <summary>The memory for records that were read lately. Default: 64 MiB.</summary>

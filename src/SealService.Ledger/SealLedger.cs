@@ -147,6 +147,7 @@ public sealed class SealLedger : IAsyncDisposable
     /// <param name="cancellationToken">Ends the search.</param>
     public ValueTask<FoundEntries> FindAsync(LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
     {
+        ArgumentOutOfRangeException.ThrowIfEqual((int)kind, (int)LookupKind.None, nameof(kind));
         ArgumentOutOfRangeException.ThrowIfLessThan(pageSize, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(pageSize, _options.FindPageSizeMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, LogEntry.DocumentIdBytesMax, nameof(key));

@@ -208,10 +208,11 @@ public sealed class FasterLogStorage : ILedgerStorage
 
     private CommitSlots OpenSlots(string path)
     {
+        LogGeometry geometry = new(_options.PageBytes, _options.SegmentBytes);
         bool hasRecords = Directory.EnumerateFiles(_recordsFolder).Any();
         if (File.Exists(path))
         {
-            CommitSlots slots = CommitSlots.Open(path);
+            CommitSlots slots = CommitSlots.Open(path, geometry);
             if (slots.CommitNumber > 0 && !hasRecords)
             {
                 slots.Dispose();
@@ -226,7 +227,7 @@ public sealed class FasterLogStorage : ILedgerStorage
             throw new LedgerDamagedException($"{_recordsFolder} holds records, but the commit metadata {path} is missing. Restore it; nothing was changed.");
         }
 
-        return CommitSlots.Create(path);
+        return CommitSlots.Create(path, geometry);
     }
 
     private void Recover(string slotsPath)

@@ -69,6 +69,18 @@ public sealed class FasterLogStorageTests
     }
 
     [Fact]
+    public async Task Open_WithOtherSizes_RefusesAndSaysSo()
+    {
+        using TemporaryFolder folder = new();
+        List<StoredRecord> written = await WriteAsync(folder, 3);
+        LedgerException exception = Assert.Throws<LedgerException>(
+            () => FasterLogStorage.Open(folder.Path, Options with { PageBytes = 128 << 10 }, NullLoggerFactory.Instance));
+        Assert.Contains("65536", exception.Message, StringComparison.Ordinal);
+        await using FasterLogStorage storage = Open(folder);
+        await ExpectScanAsync(storage, written, 0);
+    }
+
+    [Fact]
     public async Task Open_CommitMetadataMissing_RefusesAndNamesTheFile()
     {
         using TemporaryFolder folder = new();
