@@ -17,8 +17,8 @@ internal static partial class LedgerLog
     [LoggerMessage(2010, LogLevel.Debug, "Sealed {Entries} entries of {Segments} writers: tree size {TreeSize}, {RecordBytes} bytes")]
     public static partial void Sealed(ILogger logger, int entries, int segments, long treeSize, int recordBytes);
 
-    [LoggerMessage(2011, LogLevel.Error, "A checkpoint of tree size {TreeSize} could not be signed; {Entries} entries were not sealed")]
-    public static partial void SigningFailed(ILogger logger, long treeSize, int entries, Exception exception);
+    [LoggerMessage(2011, LogLevel.Error, "{Entries} entries were not sealed, and nothing of them was persisted; the tree size would have been {TreeSize}")]
+    public static partial void NotSealed(ILogger logger, long treeSize, int entries, Exception exception);
 
     [LoggerMessage(2012, LogLevel.Critical, "The ledger's state is unknown; it stops until it is opened again")]
     public static partial void Faulted(ILogger logger, Exception exception);

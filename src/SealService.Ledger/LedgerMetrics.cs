@@ -20,7 +20,7 @@ internal sealed class LedgerMetrics : IDisposable
     {
         _origin = new("ledger.origin", origin);
         _batches = _meter.CreateCounter<long>("seal.ledger.batches", "{batch}", "Batches that were sealed");
-        _failedBatches = _meter.CreateCounter<long>("seal.ledger.batches.failed", "{batch}", "Batches that could not be signed");
+        _failedBatches = _meter.CreateCounter<long>("seal.ledger.batches.failed", "{batch}", "Batches that were not sealed");
         _entries = _meter.CreateCounter<long>("seal.ledger.entries", "{entry}", "Entries that were sealed");
         _batchSize = _meter.CreateHistogram<int>("seal.ledger.batch.size", "{entry}", "Entries of a sealed batch");
         _signDuration = _meter.CreateHistogram<double>("seal.ledger.sign.duration", "s", "Time to sign a checkpoint");

@@ -1,3 +1,6 @@
+using System.Text;
+using SealService.Merkle;
+
 namespace SealService.Ledger;
 
 /// <summary>The limits of one ledger. Every queue, buffer and wait of the ledger has its maximum here.</summary>
@@ -42,7 +45,7 @@ public sealed record LedgerOptions
     /// <summary>How many sealed batches may wait for the indexer before sealing waits for it. Default: 16.</summary>
     public int BatchesAwaitingIndexMax { get; init; } = 16;
 
-    /// <summary>The most keys that the lookup index holds in memory before it writes them as a sorted run (about 40 bytes each, twice). Default: 262,144.</summary>
+    /// <summary>The most keys that the lookup index holds in memory before it writes them as a sorted run (about 70 bytes each). Default: 262,144.</summary>
     public int IndexKeysInMemoryMax { get; init; } = 256 * 1024;
 
     /// <summary>The memory for records that were read lately. Default: 64 MiB.</summary>
@@ -59,6 +62,7 @@ public sealed record LedgerOptions
     {
         Require(!string.IsNullOrWhiteSpace(Folder), nameof(Folder), "must name a folder");
         Require(!string.IsNullOrWhiteSpace(Origin), nameof(Origin), "must not be empty");
+        RequireRange(Encoding.UTF8.GetByteCount(Origin), 1, Checkpoint.OriginBytesMax, nameof(Origin));
         RequireRange(EntriesPerBatchMax, 1, 1 << 20, nameof(EntriesPerBatchMax));
         // One entry of the greatest size must fit, or its writer would wait for ever.
         RequireRange(BatchBytesMax, 4 * 1024, 1 << 28, nameof(BatchBytesMax));

@@ -89,7 +89,7 @@ internal sealed class LedgerRecovery(
         {
             note = await authority.SignAsync(0, TreeHasher.EmptyRoot);
         }
-        catch (SigningException exception)
+        catch (NotSealedException exception)
         {
             throw new LedgerException("A new ledger could not be begun: its empty tree could not be signed.", exception);
         }
@@ -169,7 +169,7 @@ internal sealed class LedgerRecovery(
             throw Damaged(stored, $"it is not the record of the signed snapshot of {_edge.End} entries");
         }
 
-        Head = new SignedHead(_edge.End, _edge.GetRootHash(), _last.Checkpoint);
+        Head = new SignedHead(_edge.End, _edge.GetRootHash(), _snapshot.Note);
     }
 
     private void Apply(StoredRecord stored)
@@ -203,7 +203,7 @@ internal sealed class LedgerRecovery(
             throw Damaged(stored, $"the signed snapshot of {_edge.End} entries has another root");
         }
 
-        Head = new SignedHead(_edge.End, root, _last.Checkpoint);
+        Head = new SignedHead(_edge.End, root, _last.Checkpoint.ToArray()); // not a view that keeps the whole record
         Indexer.Apply(new SealedBatch(_last, [], leafHashes, stored.Address, _edge, Head));
     }
 

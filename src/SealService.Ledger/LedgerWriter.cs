@@ -71,7 +71,7 @@ public sealed class LedgerWriter : IDisposable
                 return true;
             }
 
-            spin.SpinOnce(); // closed, and its successor is about to be opened
+            spin.SpinOnce(sleep1Threshold: -1); // closed, and its successor is opened within a microsecond
         }
     }
 

@@ -37,7 +37,7 @@ public sealed class SealLedger : IAsyncDisposable
         _indexer = recovered.Indexer;
         _fault = fault;
         _logger = logger;
-        _metrics = new LedgerMetrics(options.Origin, () => Head.TreeSize, () => _sequencer!.EntriesWaiting);
+        _metrics = new LedgerMetrics(options.Origin, () => _sequencer?.Head.TreeSize ?? 0, () => _sequencer?.EntriesWaiting ?? 0);
         _reader = new LedgerReader(
             _derived, _indexer, new RecordReader(storage, _derived.Batches, options.RecordCacheBytesMax), () => Head);
         _claims = new ClaimRegistry(_reader.FindSealedAsync);
@@ -131,6 +131,14 @@ public sealed class SealLedger : IAsyncDisposable
     public ValueTask<ProvenConsistency> GetConsistencyProofAsync(long firstSize, long secondSize, CancellationToken cancellationToken) =>
         _reader.GetConsistencyProofAsync(firstSize, secondSize, cancellationToken);
 
+    /// <summary>
+    /// Hashes of a C2SP tlog-tiles tile, <c>/tile/level/number</c>, from its left: 256 for the full tile, fewer for a partial
+    /// one.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The newest head's tree has no such tile of that width.</exception>
+    public ValueTask<MerkleHash[]> ReadTileAsync(int level, long number, int width, CancellationToken cancellationToken) =>
+        _reader.ReadTileAsync(level, number, width, cancellationToken);
+
     /// <summary>The entries that have a key, the newest first.</summary>
     /// <param name="kind">What the key is.</param>
     /// <param name="key">The key.</param>
@@ -139,6 +147,7 @@ public sealed class SealLedger : IAsyncDisposable
     /// <param name="cancellationToken">Ends the search.</param>
     public ValueTask<FoundEntries> FindAsync(LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
     {
+        ArgumentOutOfRangeException.ThrowIfEqual((int)kind, (int)LookupKind.None, nameof(kind));
         ArgumentOutOfRangeException.ThrowIfLessThan(pageSize, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(pageSize, _options.FindPageSizeMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, LogEntry.DocumentIdBytesMax, nameof(key));

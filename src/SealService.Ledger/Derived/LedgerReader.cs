@@ -54,6 +54,23 @@ internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, R
             : throw NotVerified($"The consistency proof of the trees of sizes {firstSize} and {secondSize}");
     }
 
+    public async ValueTask<MerkleHash[]> ReadTileAsync(int level, long number, int width, CancellationToken cancellationToken)
+    {
+        long treeSize = newestHead().TreeSize;
+        ArgumentOutOfRangeException.ThrowIfNegative(level);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(level, HashFiles.LevelsMax);
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(width, HashFiles.TileWidth);
+        ArgumentOutOfRangeException.ThrowIfNegative(number);
+        long hashes = HashFiles.CountAt(level, treeSize);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(number, (hashes - width) / HashFiles.TileWidth);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((number * HashFiles.TileWidth) + width, hashes, nameof(width));
+        await indexer.WaitForIndexedAsync(treeSize, cancellationToken);
+        MerkleHash[] tile = new MerkleHash[width];
+        derived.Hashes.Read(level, number * HashFiles.TileWidth, tile);
+        return tile;
+    }
+
     public async IAsyncEnumerable<EntryBundle> ReadEntriesAsync(long firstIndex, long count, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         long treeSize = newestHead().TreeSize;

@@ -6,7 +6,7 @@ using SealService.Merkle;
 namespace SealService.Ledger.Sequencing;
 
 /// <summary>
-/// Makes one durable, verified batch of the segments of a closed one. Whatever it throws but <see cref="SigningException"/>
+/// Makes one durable, verified batch of the segments of a closed one. Whatever it throws but <see cref="NotSealedException"/>
 /// leaves the ledger's state unknown.
 /// </summary>
 internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority authority, LedgerMetrics metrics, TimeProvider time)
@@ -29,6 +29,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         MerkleHash[] leafHashes = ArrayPool<MerkleHash>.Shared.Rent(count);
         try
         {
+            ThrowIfFull(RecordCodec.GetSize(entriesBytes, LedgerOptions.RecordOverheadBytesMax));
+
             // 1
             LineUp(segments, edge.End, buffer, leafHashes);
 
@@ -54,12 +56,21 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
                 edge.End, count, stored.Slice(RecordCodec.HeaderBytes, entriesBytes), stored.Slice(RecordCodec.HeaderBytes + entriesBytes, note.Length));
             return new SealedBatch(record, buffer, leafHashes, address, tree.ToCompactRange(), new SignedHead(tree.TreeSize, tree.RootHash, note));
         }
-        catch (SigningException)
+        catch (NotSealedException)
         {
             // After any other failure the buffers are left alone: an append that hangs may still read them.
             ArrayPool<byte>.Shared.Return(buffer);
             ArrayPool<MerkleHash>.Shared.Return(leafHashes);
             throw;
+        }
+    }
+
+    /// <summary>Better to refuse while everything is known than to fail in the middle of a write.</summary>
+    private void ThrowIfFull(int recordBytes)
+    {
+        if (!appender.HasRoomFor(recordBytes))
+        {
+            throw new NotSealedException(LedgerError.StorageFull, "The ledger's storage is nearly full.");
         }
     }
 

@@ -98,6 +98,8 @@ public sealed class FasterLogStorage : ILedgerStorage
         }
     }
 
+    public bool HasRoomFor(int recordBytes) => new DriveInfo(_recordsFolder).AvailableFreeSpace - recordBytes >= _options.FreeBytesMin;
+
     public async ValueTask<long> AppendAsync(ReadOnlyMemory<byte> record, CancellationToken cancellationToken)
     {
         if (_failure is not null)
@@ -206,10 +208,11 @@ public sealed class FasterLogStorage : ILedgerStorage
 
     private CommitSlots OpenSlots(string path)
     {
+        LogGeometry geometry = new(_options.PageBytes, _options.SegmentBytes);
         bool hasRecords = Directory.EnumerateFiles(_recordsFolder).Any();
         if (File.Exists(path))
         {
-            CommitSlots slots = CommitSlots.Open(path);
+            CommitSlots slots = CommitSlots.Open(path, geometry);
             if (slots.CommitNumber > 0 && !hasRecords)
             {
                 slots.Dispose();
@@ -224,7 +227,7 @@ public sealed class FasterLogStorage : ILedgerStorage
             throw new LedgerDamagedException($"{_recordsFolder} holds records, but the commit metadata {path} is missing. Restore it; nothing was changed.");
         }
 
-        return CommitSlots.Create(path);
+        return CommitSlots.Create(path, geometry);
     }
 
     private void Recover(string slotsPath)

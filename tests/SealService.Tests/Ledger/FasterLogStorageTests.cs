@@ -69,6 +69,18 @@ public sealed class FasterLogStorageTests
     }
 
     [Fact]
+    public async Task Open_WithOtherSizes_RefusesAndSaysSo()
+    {
+        using TemporaryFolder folder = new();
+        List<StoredRecord> written = await WriteAsync(folder, 3);
+        LedgerException exception = Assert.Throws<LedgerException>(
+            () => FasterLogStorage.Open(folder.Path, Options with { PageBytes = 128 << 10 }, NullLoggerFactory.Instance));
+        Assert.Contains("65536", exception.Message, StringComparison.Ordinal);
+        await using FasterLogStorage storage = Open(folder);
+        await ExpectScanAsync(storage, written, 0);
+    }
+
+    [Fact]
     public async Task Open_CommitMetadataMissing_RefusesAndNamesTheFile()
     {
         using TemporaryFolder folder = new();
@@ -197,9 +209,47 @@ public sealed class FasterLogStorageTests
     }
 
     [Fact]
-    public async Task Append_DiskFull_FailsAndLosesNothingAcknowledged()
+    public async Task HasRoomFor_LessThanTheMinimumIsFree_SaysNo()
     {
-        // The commit folder can't be written: FasterLog itself would acknowledge this.
+        using TemporaryFolder folder = new();
+        await using (FasterLogStorage storage = FasterLogStorage.Open(folder.Path, Options with { FreeBytesMin = long.MaxValue - (1L << 32) }, NullLoggerFactory.Instance))
+        {
+            Assert.False(storage.HasRoomFor(1));
+        }
+
+        await using FasterLogStorage roomy = FasterLogStorage.Open(folder.Path, Options with { FreeBytesMin = 0 }, NullLoggerFactory.Instance);
+        Assert.True(roomy.HasRoomFor(1));
+    }
+
+    [Fact]
+    public async Task Open_CopyOfARunningLog_HasEverythingAcknowledged()
+    {
+        // The truth that a process leaves behind when it is killed. What it derives changes while it is copied.
+        await using LedgerFixture fixture = new();
+        fixture.Options = fixture.Options with { IndexKeysInMemoryMax = 64, EntriesPerSnapshot = 70 };
+        await fixture.OpenAsync(SealLedgerTests.OnDisk(fixture));
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.Null(await fixture.SealAsync(9));
+            if (i % 4 == 3)
+            {
+                await using LedgerFixture copy = new();
+                copy.UseSignerOf(fixture);
+                Copy(fixture.Folder["records"], copy.Folder["records"]);
+                Copy(fixture.Folder["commit"], copy.Folder["commit"]);
+                copy.Acknowledged.AddRange(fixture.Acknowledged);
+                await copy.OpenAsync(SealLedgerTests.OnDisk(copy));
+                await copy.CheckAsync();
+                Assert.Null(await copy.SealAsync(3));
+                await copy.CheckAsync();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Append_CommitMetadataCannotBeWritten_FailsAndLosesNothingAcknowledged()
+    {
+        // FasterLog by itself would acknowledge this.
         using TemporaryFolder folder = new();
         List<StoredRecord> written = await WriteAsync(folder, 2);
         FasterLogStorage storage = Open(folder);
@@ -226,6 +276,18 @@ public sealed class FasterLogStorageTests
         }
 
         return written;
+    }
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (string source in Directory.GetFiles(from))
+        {
+            // File.Copy would want nobody to write.
+            using FileStream input = new(source, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using FileStream output = new(Path.Combine(to, Path.GetFileName(source)), FileMode.Create);
+            input.CopyTo(output);
+        }
     }
 
     private static async Task ScanAllAsync(TemporaryFolder folder)

@@ -133,6 +133,29 @@ public sealed class SealLedgerTests
     }
 
     [Fact]
+    public async Task ReadTile_FullAndPartial_AreTheTreesHashes()
+    {
+        await using LedgerFixture fixture = new();
+        SealLedger ledger = await fixture.OpenAsync();
+        Assert.Null(await fixture.SealAsync(700));
+        MerkleHash[] leaves = [.. fixture.Acknowledged.OrderBy(receipt => receipt.Index).Select(receipt => TreeHasher.HashLeaf(receipt.Entry.Span))];
+        Assert.Equal(leaves[256..512], await ledger.ReadTileAsync(0, 1, 256, Token));
+        Assert.Equal(leaves[512..700], await ledger.ReadTileAsync(0, 2, 188, Token));
+        MerkleHash[] roots = await ledger.ReadTileAsync(1, 0, 2, Token);
+        for (int tile = 0; tile < 2; tile++)
+        {
+            CompactRange range = new();
+            range.Append(leaves.AsSpan(tile * 256, 256));
+            Assert.Equal(range.GetRootHash(), roots[tile]);
+        }
+
+        foreach ((int level, long number, int width) in new[] { (0, 2L, 189), (0, 3L, 1), (1, 0L, 3), (2, 0L, 1), (0, long.MaxValue, 1), (-1, 0L, 1), (8, 0L, 1), (0, -1L, 1), (0, 0L, 0), (0, 0L, 257) })
+        {
+            await Assert.ThrowsAnyAsync<ArgumentOutOfRangeException>(async () => await ledger.ReadTileAsync(level, number, width, Token));
+        }
+    }
+
+    [Fact]
     public async Task Find_ManyEntriesWithOneKey_PagesNewestFirst()
     {
         await using LedgerFixture fixture = new();

@@ -1,4 +1,5 @@
 using SealService.Ledger;
+using SealService.Ledger.Storage;
 using SealService.Merkle;
 using Xunit;
 using static SealService.Tests.Ledger.LedgerFixture;
@@ -262,6 +263,50 @@ public sealed class WriterTests
                 last = sealedAt;
             }
         }
+    }
+
+    [Fact]
+    public async Task Time_ClockJumpsWhileManyWrite_NeverGoesBackFromBatchToBatch()
+    {
+        const int seed = 31;
+        await using LedgerFixture fixture = new();
+        ManualTime time = new(new DateTimeOffset(2026, 11, 21, 12, 0, 0, TimeSpan.Zero));
+        fixture.Time = time;
+        fixture.Options = fixture.Options with { EntriesPerBatchMax = 40 };
+        SealLedger ledger = await fixture.OpenAsync();
+        using CancellationTokenSource done = new();
+        Task jumping = Task.Run(
+            () =>
+            {
+                Random random = new(seed);
+                while (!done.IsCancellationRequested)
+                {
+                    time.Now += TimeSpan.FromMilliseconds(random.Next(-50, 52));
+                }
+            },
+            Token);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(number => Task.Run(() => RunWriterAsync(ledger, number, 400), Token)));
+        await done.CancelAsync();
+        await jumping;
+        await fixture.CloseAsync();
+
+        long floor = 0;
+        for (int i = 1; i < fixture.Memory.Count; i++)
+        {
+            Assert.True(RecordCodec.TryRead(fixture.Memory[i], out LedgerRecord record, out string? error), error);
+            ReadOnlySpan<byte> entries = record.Entries.Span;
+            long greatest = floor;
+            while (!entries.IsEmpty)
+            {
+                long sealedAt = TimeOf(RecordCodec.TakeEntry(ref entries));
+                Assert.True(sealedAt >= floor, $"seed {seed}: record {i} goes back by {floor - sealedAt} ms");
+                greatest = Math.Max(greatest, sealedAt);
+            }
+
+            floor = greatest;
+        }
+
+        Assert.InRange(fixture.Memory.Count, 10, 4000);
     }
 
     private static long TimeOf(ReadOnlySpan<byte> entry)

@@ -17,7 +17,8 @@ namespace SealService.Ledger.Derived.Lookup;
 ///          keys: (u64 fingerprint, i64 index), ordered
 /// </code>
 /// A run that has been merged into another is unlinked at once, but stays mapped until the garbage collector finds that
-/// nobody reads it; that is why nothing here is disposed by hand.
+/// nobody reads it; that is why nothing here is disposed by hand. A disk that can't read a mapped page ends the process, as a
+/// disk that can't write does.
 /// </remarks>
 internal sealed unsafe class SortedRun
 {
