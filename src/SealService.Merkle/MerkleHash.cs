@@ -70,7 +70,9 @@ public readonly struct MerkleHash : IEquatable<MerkleHash>
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is MerkleHash other && Equals(other);
 
-    /// <summary>Seeded a process: hashes that callers choose, such as digests of theirs, must not fill one bucket of a dictionary.</summary>
+    /// <summary>
+    /// Seeded a process: hashes that callers choose, such as digests of theirs, must not fill one bucket of a dictionary.
+    /// </summary>
     public override int GetHashCode() => HashCode.Combine(_a, _b, _c, _d);
 
     public static bool operator ==(MerkleHash left, MerkleHash right) => left.Equals(right);

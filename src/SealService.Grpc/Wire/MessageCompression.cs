@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.IO.Compression;
 using Grpc.Core;
 
@@ -45,6 +46,7 @@ internal static class MessageCompression
         try
         {
             compressed.CopyTo(rented);
+            var before = destination.WrittenCount;
             using var gzip = new GZipStream(new MemoryStream(rented, 0, length, writable: false), CompressionMode.Decompress);
             int read;
             while ((read = gzip.Read(destination.GetSpan())) > 0)
@@ -56,6 +58,13 @@ internal static class MessageCompression
                         StatusCode.ResourceExhausted,
                         $"The message is larger than {messageBytesMax} bytes when decompressed."));
                 }
+            }
+
+            // RFC 1952 section 2.3.1: the last four bytes are the size of the data. GZipStream takes a stream that was cut off for a shorter one.
+            if (length < sizeof(uint)
+                || BinaryPrimitives.ReadUInt32LittleEndian(rented.AsSpan(length - sizeof(uint))) != (uint)(destination.WrittenCount - before))
+            {
+                throw new InvalidDataException("The compressed message was cut off.");
             }
         }
         catch (InvalidDataException e)

@@ -106,7 +106,9 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
         return true;
     }
 
-    /// <summary>Whether <paramref name="signature"/> is this key's signature over <paramref name="text"/>. Never throws on hostile input.</summary>
+    /// <summary>
+    /// Whether <paramref name="signature"/> is this key's signature over <paramref name="text"/>. Hostile input gives false, no exception.
+    /// </summary>
     public bool Verify(ReadOnlySpan<byte> text, ReadOnlySpan<byte> signature)
     {
         if (SignatureType == NoteSignatureType.Ed25519)
@@ -178,8 +180,8 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
         {
             using var ecdsa = ECDsa.Create();
             ecdsa.ImportSubjectPublicKeyInfo(subjectPublicKeyInfo, out int read);
-            return read == subjectPublicKeyInfo.Length
-                && string.Equals(ecdsa.ExportParameters(includePrivateParameters: false).Curve.Oid?.Value, EcdsaP256Oid, StringComparison.Ordinal);
+            string? curve = ecdsa.ExportParameters(includePrivateParameters: false).Curve.Oid?.Value;
+            return read == subjectPublicKeyInfo.Length && string.Equals(curve, EcdsaP256Oid, StringComparison.Ordinal);
         }
         catch (CryptographicException)
         {

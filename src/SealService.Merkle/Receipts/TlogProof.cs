@@ -53,7 +53,9 @@ public sealed class TlogProof
 
     private static ReadOnlySpan<byte> IndexPrefix => "index "u8;
 
-    /// <summary>Parses a proof; it keeps a part of <paramref name="text"/>. The checkpoint is not parsed. False, and why, when it is malformed.</summary>
+    /// <summary>
+    /// Parses a proof; it keeps a part of <paramref name="text"/>. The checkpoint is not parsed. False, and why, when it is malformed.
+    /// </summary>
     public static bool TryParse(ReadOnlyMemory<byte> text, [NotNullWhen(true)] out TlogProof? proof, [NotNullWhen(false)] out string? error)
     {
         proof = null;

@@ -22,8 +22,8 @@ public sealed class AllocationTests
             Sha256.HashData(document, digest);
             incremental.Append(document);
             incremental.Finish(digest);
-            int length = LogEntryCodec.Write(
-                new LogEntry { Kind = EntryKind.Document, Salt = salt, SealedAtUnixMs = 1, DigestAlgorithm = DigestAlgorithm.Sha256, Digest = digest }, entry);
+            var values = new LogEntry { Kind = EntryKind.Document, Salt = salt, DigestAlgorithm = DigestAlgorithm.Sha256, Digest = digest };
+            int length = LogEntryCodec.Write(values, entry);
             LogEntryCodec.TryRead(entry.AsSpan(0, length), out _, out _);
             TreeHasher.HashLeaf(entry.AsSpan(0, length));
         });

@@ -7,7 +7,8 @@ namespace SealService.Tests.Merkle;
 
 public sealed class LogEntryCodecTests
 {
-    private static readonly long[] Numbers = [0, 1, 127, 128, 16_383, 16_384, int.MaxValue, 1_790_000_000_000, LogEntry.SealedAtUnixMsMax, long.MaxValue];
+    private static readonly long[] Numbers =
+        [0, 1, 127, 128, 16_383, 16_384, int.MaxValue, 1_790_000_000_000, LogEntry.SealedAtUnixMsMax, long.MaxValue];
 
     [Fact]
     public void Write_RandomValues_IsWhatProtobufWrites()
@@ -229,7 +230,15 @@ public sealed class LogEntryCodecTests
         [.. Enumerable.Repeat((byte)'x', id)], new byte[commitments], new byte[commitments]);
 
     private sealed record EntryValues(
-        EntryKind Kind, byte[] Salt, long SealedAt, DigestAlgorithm Algorithm, byte[] Digest, long Size, byte[] DocumentId, byte[] IdempotencyKey, byte[] Metadata)
+        EntryKind Kind,
+        byte[] Salt,
+        long SealedAt,
+        DigestAlgorithm Algorithm,
+        byte[] Digest,
+        long Size,
+        byte[] DocumentId,
+        byte[] IdempotencyKey,
+        byte[] Metadata)
     {
         public LogEntry View => new()
         {

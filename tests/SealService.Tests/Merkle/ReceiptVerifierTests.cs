@@ -87,7 +87,8 @@ public sealed class ReceiptVerifierTests
     public void Verify_OriginChanged_IsNotTrusted()
     {
         Assert.True(Checkpoint.TryOpen(Good.Checkpoint, [Sample.Signer.Key], out Checkpoint? head, out _));
-        VerificationReport report = Sample.Verifier.Verify(Change(checkpoint: Resign(head with { Origin = "other.example" })), Digest, Size);
+        Receipt changed = Change(checkpoint: Resign(head with { Origin = "other.example" }));
+        VerificationReport report = Sample.Verifier.Verify(changed, Digest, Size);
         AssertOutcomes(report, failed: [CheckKind.Origin], skipped: [CheckKind.Signature]);
         Assert.Contains("other.example", report[CheckKind.Origin].Detail, StringComparison.Ordinal);
     }
@@ -107,7 +108,7 @@ public sealed class ReceiptVerifierTests
         VerificationReport report = new ReceiptVerifier([]).Verify(Good, Digest, Size);
         Assert.False(report.IsValid);
         AssertOutcomes(report, failed: [CheckKind.Origin], skipped: [CheckKind.Signature]);
-        Assert.Contains($"not trusted; the checkpoint names {Sample.Signer.Key.Name}+", report[CheckKind.Signature].Detail, StringComparison.Ordinal);
+        Assert.Contains($"the checkpoint names {Sample.Signer.Key.Name}+", report[CheckKind.Signature].Detail, StringComparison.Ordinal);
         Assert.Equal(CheckKind.Origin, report.FirstFailure?.Kind);
     }
 
@@ -121,6 +122,24 @@ public sealed class ReceiptVerifierTests
         var old = new SealedSample(5, signer: retired);
         Assert.True(verifier.Verify(old.Receipt(3)).IsValid);
         Assert.False(Sample.Verifier.Verify(old.Receipt(3)).IsValid);
+    }
+
+    [Fact]
+    public void Verify_TrustedWitnessBesideTheOrigin_NeitherReplacesItNorMayBeForged()
+    {
+        TestSigner witness = TestSigner.EcdsaP256("witness.example");
+        var verifier = new ReceiptVerifier([Sample.Signer.Key, witness.Key]);
+        Assert.True(SignedNote.TryParse(Good.Checkpoint, out SignedNote? note, out _));
+        byte[] text = note.Text.ToArray();
+        NoteSignature origin = note.Signatures[0];
+        NoteSignature cosignature = witness.Key.CreateSignature(witness.Sign(text));
+        NoteSignature forged = witness.Key.CreateSignature(witness.Sign("other\n"u8.ToArray()));
+
+        Assert.True(verifier.Verify(Change(checkpoint: SignedNote.Format(text, origin, cosignature)), Digest, Size).IsValid);
+        AssertOutcomes(
+            verifier.Verify(Change(checkpoint: SignedNote.Format(text, cosignature)), Digest, Size), failed: [CheckKind.Signature]);
+        AssertOutcomes(
+            verifier.Verify(Change(checkpoint: SignedNote.Format(text, origin, forged)), Digest, Size), failed: [CheckKind.Signature]);
     }
 
     [Fact]
@@ -188,7 +207,8 @@ public sealed class ReceiptVerifierTests
     {
         SealedSample[] samples = [.. Enumerable.Range(1, 8).Select(size => new SealedSample(size))];
         var verifier = new ReceiptVerifier([Sample.Signer.Key], remembered);
-        bool[] valid = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => Task.Run(() => verifier.Verify(samples[i % 8].Receipt(0)).IsValid)));
+        bool[] valid = await Task.WhenAll(Enumerable.Range(0, 64).Select(
+            i => Task.Run(() => verifier.Verify(samples[i % 8].Receipt(0)).IsValid)));
         Assert.All(valid, Assert.True);
 
         // What was remembered of one note says nothing about another.
@@ -206,7 +226,10 @@ public sealed class ReceiptVerifierTests
         SignedNote.Format(checkpoint.Format(), Sample.Signer.Key.CreateSignature(Sample.Signer.Sign(Encoding.UTF8.GetBytes("other\n"))));
 
     private static Receipt Change(
-        ReadOnlyMemory<byte>? entry = null, long? index = null, ReadOnlyMemory<MerkleHash>? proof = null, ReadOnlyMemory<byte>? checkpoint = null) =>
+        ReadOnlyMemory<byte>? entry = null,
+        long? index = null,
+        ReadOnlyMemory<MerkleHash>? proof = null,
+        ReadOnlyMemory<byte>? checkpoint = null) =>
         new(entry ?? Good.Entry, index ?? Good.Index, proof ?? Good.InclusionProof, checkpoint ?? Good.Checkpoint);
 
     private static void AssertFails(Receipt receipt, CheckKind kind, MerkleHash? digest = null, long? size = null)

@@ -1,0 +1,178 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using SealService.Ledger.Storage;
+
+namespace SealService.Ledger.Derived.Lookup;
+
+/// <summary>Writes one sorted run front to back: keys arrive in order, and with them the filter's blocks.</summary>
+internal sealed class SortedRunWriter : IDisposable
+{
+    private const int BufferedKeysMax = 8 * 1024; // 128 KiB a write
+    private const int BufferedBlocksMax = 1024; // 32 KiB a write
+
+    private readonly string _path;
+    private readonly SafeFileHandle _file;
+    private readonly RunHeader _header;
+    private readonly KeyPosition[] _keys = new KeyPosition[BufferedKeysMax];
+    private readonly uint[] _blocks = new uint[BufferedBlocksMax * BlockFilter.BlockWords];
+    private readonly long _blockCount;
+    private int _bufferedKeys;
+    private long _writtenKeys;
+    private long _firstBufferedBlock;
+
+    private SortedRunWriter(string path, RunHeader header)
+    {
+        _path = path;
+        _header = header;
+        _blockCount = BlockFilter.BlocksFor(header.KeyCount);
+        _file = File.OpenHandle(path + ".new", FileMode.Create, FileAccess.Write, FileShare.None, FileOptions.None, SortedRun.FileBytes(header.KeyCount));
+    }
+
+    /// <summary>Writes the keys of a table.</summary>
+    public static SortedRun Write(string folder, long firstIndex, long endIndex, ReadOnlySpan<KeyPosition> sorted)
+    {
+        using SortedRunWriter writer = new(
+            Path.Combine(folder, SortedRun.FileName(firstIndex, endIndex)),
+            new RunHeader(SortedRun.Magic, 0, firstIndex, endIndex, sorted.Length));
+        foreach (ref readonly KeyPosition key in sorted)
+        {
+            writer.Add(key);
+        }
+
+        return writer.Finish();
+    }
+
+    /// <summary>Merges neighbouring runs into one.</summary>
+    public static SortedRun Merge(string folder, ReadOnlySpan<SortedRun> runs)
+    {
+        long keys = 0;
+        uint level = 0;
+        MergeSource[] sources = new MergeSource[runs.Length];
+        for (int i = 0; i < runs.Length; i++)
+        {
+            sources[i] = new MergeSource(runs[i]);
+            keys += runs[i].Header.KeyCount;
+            level = Math.Max(level, runs[i].Header.Level + 1);
+        }
+
+        long firstIndex = runs[0].Header.FirstIndex;
+        long endIndex = runs[^1].Header.EndIndex;
+        using SortedRunWriter writer = new(
+            Path.Combine(folder, SortedRun.FileName(firstIndex, endIndex)),
+            new RunHeader(SortedRun.Magic, level, firstIndex, endIndex, keys));
+        while (TakeLeast(sources, out KeyPosition least))
+        {
+            writer.Add(least);
+        }
+
+        return writer.Finish();
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private static bool TakeLeast(MergeSource[] sources, out KeyPosition least)
+    {
+        MergeSource? from = null;
+        least = default;
+        foreach (MergeSource source in sources)
+        {
+            if (source.HasKey && (from is null || source.Key < least))
+            {
+                from = source;
+                least = source.Key;
+            }
+        }
+
+        from?.Advance();
+        return from is not null;
+    }
+
+    private void Add(KeyPosition key)
+    {
+        long block = BlockFilter.BlockOf(key.Fingerprint, _blockCount);
+        while (block - _firstBufferedBlock >= BufferedBlocksMax)
+        {
+            FlushBlocks();
+        }
+
+        BlockFilter.Add(_blocks.AsSpan((int)(block - _firstBufferedBlock) * BlockFilter.BlockWords, BlockFilter.BlockWords), key.Fingerprint);
+        _keys[_bufferedKeys++] = key;
+        if (_bufferedKeys == BufferedKeysMax)
+        {
+            FlushKeys();
+        }
+    }
+
+    private SortedRun Finish()
+    {
+        FlushKeys();
+        while (_firstBufferedBlock < _blockCount)
+        {
+            FlushBlocks();
+        }
+
+        Span<byte> header = stackalloc byte[SortedRun.HeaderBytes];
+        header.Clear();
+        MemoryMarshal.Write(header, _header);
+        RandomAccess.Write(_file, header, 0);
+        RandomAccess.FlushToDisk(_file);
+        _file.Dispose();
+        File.Move(_path + ".new", _path, overwrite: true);
+        Fsync.Directory(Path.GetDirectoryName(_path)!);
+        return SortedRun.Open(_path);
+    }
+
+    private void FlushKeys()
+    {
+        long at = SortedRun.HeaderBytes + (_blockCount * BlockFilter.BlockBytes) + (_writtenKeys * Marshal.SizeOf<KeyPosition>());
+        RandomAccess.Write(_file, MemoryMarshal.AsBytes(_keys.AsSpan(0, _bufferedKeys)), at);
+        _writtenKeys += _bufferedKeys;
+        _bufferedKeys = 0;
+    }
+
+    private void FlushBlocks()
+    {
+        int count = (int)Math.Min(BufferedBlocksMax, _blockCount - _firstBufferedBlock);
+        RandomAccess.Write(
+            _file,
+            MemoryMarshal.AsBytes(_blocks.AsSpan(0, count * BlockFilter.BlockWords)),
+            SortedRun.HeaderBytes + (_firstBufferedBlock * BlockFilter.BlockBytes));
+        _blocks.AsSpan().Clear();
+        _firstBufferedBlock += count;
+    }
+
+    /// <summary>One run that is being merged, read in pieces.</summary>
+    private sealed class MergeSource
+    {
+        private readonly SortedRun _run;
+        private readonly KeyPosition[] _buffer = new KeyPosition[1024];
+        private long _position;
+        private int _count;
+        private int _at;
+
+        public MergeSource(SortedRun run)
+        {
+            _run = run;
+            Fill();
+        }
+
+        public bool HasKey => _at < _count;
+
+        public KeyPosition Key => _buffer[_at];
+
+        public void Advance()
+        {
+            if (++_at == _count)
+            {
+                Fill();
+            }
+        }
+
+        private void Fill()
+        {
+            _count = _run.Read(_position, _buffer);
+            _position += _count;
+            _at = 0;
+        }
+    }
+}

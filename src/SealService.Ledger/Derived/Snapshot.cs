@@ -1,0 +1,72 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using SealService.Ledger.Storage;
+using SealService.Merkle;
+
+namespace SealService.Ledger.Derived;
+
+/// <summary>A state of the tree from which a start goes on, and up to which the other derived files are durable.</summary>
+/// <param name="Edge">The compact range [0, tree size).</param>
+/// <param name="Address">The address of the last record in it.</param>
+/// <param name="Note">The signed checkpoint of that record.</param>
+/// <remarks>
+/// The file <c>snapshot</c>; numbers are big-endian:
+/// <code>
+///  0  u32  magic "SLS1"
+///  4  u32  length of the note, in bytes
+///  8  u64  tree size
+/// 16  u64  address
+/// 24       hashes of the edge, 32 bytes each; their number follows from the tree size
+///          note
+///          SHA-256 of everything before it
+/// </code>
+/// </remarks>
+internal sealed record Snapshot(CompactRange Edge, long Address, ReadOnlyMemory<byte> Note)
+{
+    public const string FileName = "snapshot";
+    private const uint Magic = 0x534C5331;
+    private const int HeaderBytes = 24;
+
+    public long TreeSize => Edge.End;
+
+    public void Write(string folder)
+    {
+        int hashesBytes = Edge.Hashes.Length * MerkleHash.Size;
+        byte[] file = new byte[HeaderBytes + hashesBytes + Note.Length + SHA256.HashSizeInBytes];
+        BinaryPrimitives.WriteUInt32BigEndian(file, Magic);
+        BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(4), Note.Length);
+        BinaryPrimitives.WriteInt64BigEndian(file.AsSpan(8), TreeSize);
+        BinaryPrimitives.WriteInt64BigEndian(file.AsSpan(16), Address);
+        Edge.WriteTo(file.AsSpan(HeaderBytes));
+        Note.Span.CopyTo(file.AsSpan(HeaderBytes + hashesBytes));
+        SHA256.HashData(file.AsSpan(..^SHA256.HashSizeInBytes), file.AsSpan(^SHA256.HashSizeInBytes..));
+        Fsync.Replace(Path.Combine(folder, FileName), file);
+    }
+
+    /// <summary>Reads the snapshot; null when there is none, or none that is whole.</summary>
+    public static Snapshot? TryRead(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        byte[] file = File.ReadAllBytes(path);
+        if (file.Length < HeaderBytes + SHA256.HashSizeInBytes
+            || BinaryPrimitives.ReadUInt32BigEndian(file) != Magic
+            || !SHA256.HashData(file.AsSpan(..^SHA256.HashSizeInBytes)).AsSpan().SequenceEqual(file.AsSpan(^SHA256.HashSizeInBytes..)))
+        {
+            return null;
+        }
+
+        // The checksum holds, so what follows is what Write wrote.
+        int noteBytes = BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(4));
+        long treeSize = BinaryPrimitives.ReadInt64BigEndian(file.AsSpan(8));
+        long address = BinaryPrimitives.ReadInt64BigEndian(file.AsSpan(16));
+        int noteAt = file.Length - SHA256.HashSizeInBytes - noteBytes;
+        return CompactRange.TryRead(0, treeSize, file.AsSpan(HeaderBytes, noteAt - HeaderBytes), out CompactRange? edge)
+            ? new Snapshot(edge, address, file.AsMemory(noteAt, noteBytes))
+            : null;
+    }
+}

@@ -1,0 +1,54 @@
+using SealService.Merkle;
+
+namespace SealService.Ledger;
+
+/// <summary>
+/// What is sealed about one document: views of the caller's bytes, which are copied into the entry. The salt and the time
+/// are the ledger's.
+/// </summary>
+public readonly ref struct DocumentSeal
+{
+    /// <summary>Whether the service received the document or only its digest.</summary>
+    public required EntryKind Kind { get; init; }
+
+    /// <summary>The document's SHA-256, 32 bytes.</summary>
+    public required ReadOnlySpan<byte> Digest { get; init; }
+
+    /// <summary>The document's size in bytes; of a digest as the caller stated it, or 0.</summary>
+    public long SizeBytes { get; init; }
+
+    /// <summary>The caller's identifier: up to 128 bytes of UTF-8, or empty.</summary>
+    public ReadOnlySpan<byte> DocumentId { get; init; }
+
+    /// <summary>The commitment to metadata: 32 bytes, or empty.</summary>
+    public ReadOnlySpan<byte> MetadataCommitment { get; init; }
+
+    /// <summary>The claim of the document's idempotency key; null when it has none.</summary>
+    public Claim? Claim { get; init; }
+
+    private static ReadOnlySpan<byte> NoSalt => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    /// <summary>Measures the entry. What is wrong, or null: what is stored must be readable for ever.</summary>
+    internal string? FindFault(long sealedAtUnixMs, out int entryBytes)
+    {
+        LogEntry entry = ToEntry(NoSalt, sealedAtUnixMs);
+        entryBytes = LogEntryCodec.GetSize(entry);
+        return entry.FindFault() ?? (Claim is null || Claim.Digest.AsSpan().SequenceEqual(Digest) ? null : "the claim is for another digest");
+    }
+
+    internal void WriteEntry(Span<byte> destination, ReadOnlySpan<byte> salt, long sealedAtUnixMs) =>
+        LogEntryCodec.Write(ToEntry(salt, sealedAtUnixMs), destination);
+
+    private LogEntry ToEntry(ReadOnlySpan<byte> salt, long sealedAtUnixMs) => new()
+    {
+        Kind = Kind,
+        Salt = salt,
+        SealedAtUnixMs = sealedAtUnixMs,
+        DigestAlgorithm = DigestAlgorithm.Sha256,
+        Digest = Digest,
+        DocumentSizeBytes = SizeBytes,
+        DocumentId = DocumentId,
+        IdempotencyKeySha256 = Claim is null ? [] : Claim.KeyBytes,
+        MetadataCommitment = MetadataCommitment,
+    };
+}

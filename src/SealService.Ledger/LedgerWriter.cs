@@ -1,0 +1,253 @@
+using SealService.Ledger.Sequencing;
+
+namespace SealService.Ledger;
+
+/// <summary>
+/// One call's way into the ledger. One loop produces (<see cref="TryEnter"/>, <see cref="TryAdd"/>, <see cref="Leave"/>,
+/// <see cref="WaitToEnterAsync"/>, <see cref="Complete"/>) and one consumes (<see cref="ReadSealedAsync"/>); each is
+/// single-threaded. What is added comes back in order, one segment a batch.
+/// </summary>
+/// <remarks>
+/// <code>
+/// while (await writer.WaitToEnterAsync(token))
+/// {
+///     if (!writer.TryEnter()) continue;
+///     try { while (there are documents here and now &amp;&amp; writer.TryAdd(reference, document)) { } }
+///     finally { writer.Leave(); }
+/// }
+/// </code>
+/// Nothing may be awaited between enter and leave: the batch can't be sealed meanwhile. After <see cref="Dispose"/> the
+/// entries that were added stay (they may be sealed), but nobody waits for them.
+/// </remarks>
+public sealed class LedgerWriter : IDisposable
+{
+    private readonly LedgerSequencer _sequencer;
+    private readonly AsyncSignal _enterable = new();
+    private readonly AsyncSignal _readable = new();
+    private readonly Lock _lock = new();
+    private readonly Queue<SealedSegment> _sealed = new(); // guarded by _lock
+    private int _outstanding; // segments that are not yet in _sealed; guarded by _lock
+    private bool _completed; // guarded by _lock
+    private bool _disposed; // guarded by _lock
+    private volatile int _unread; // _sealed.Count; written under _lock
+
+    // Owned by the producer.
+    private OpenBatch? _pinned;
+    private OpenBatch? _fullBatch; // took no more from this writer
+    private OpenBatch? _segmentBatch; // the batch that _segment is part of; a segment by itself may have been used again
+    private SealedSegment? _segment;
+    private long _enteredUnixMs;
+
+    internal LedgerWriter(LedgerSequencer sequencer) => _sequencer = sequencer;
+
+    /// <summary>
+    /// Enters the open batch. False, and not entered, when it has no room for this writer, when too many sealed segments are
+    /// unread, or when the ledger takes no more: <see cref="WaitToEnterAsync"/> tells them apart.
+    /// </summary>
+    public bool TryEnter()
+    {
+        ThrowUnless(_pinned is null, "The writer is inside already.");
+        if (_unread >= _sequencer.Options.UnreadSegmentsPerWriterMax)
+        {
+            return false;
+        }
+
+        // The time is read before the pin: whoever gets into the next batch gets a floor that was read after this batch was
+        // closed, which is not before any reading of a writer that got in.
+        long now = _sequencer.Clock.Read();
+        SpinWait spin = default;
+        while (true)
+        {
+            OpenBatch? batch = _sequencer.Open;
+            if (batch is null || batch == _fullBatch)
+            {
+                return false;
+            }
+
+            if (batch.TryPin())
+            {
+                _pinned = batch;
+                _enteredUnixMs = Math.Max(now, batch.FloorUnixMs);
+                return true;
+            }
+
+            spin.SpinOnce(sleep1Threshold: -1); // closed, and its successor is opened within a microsecond
+        }
+    }
+
+    /// <summary>
+    /// Writes the document's entry, with its leaf hash, into this writer's segment of the batch. False, and nothing added,
+    /// when the batch or the segment has no more room: leave and wait.
+    /// </summary>
+    /// <param name="reference">The caller's name for the document; it comes back with the sealed segment.</param>
+    /// <param name="document">The document. Its claim, if it has one, belongs to the ledger once this has returned true.</param>
+    /// <exception cref="ArgumentException">A field has a length that no entry can have, or the claim is another ledger's or spent.</exception>
+    public bool TryAdd(ulong reference, in DocumentSeal document)
+    {
+        OpenBatch batch = _pinned ?? throw new InvalidOperationException("The writer is not inside.");
+        if (document.FindFault(_enteredUnixMs, out int entryBytes) is { } fault)
+        {
+            throw new ArgumentException(fault, nameof(document));
+        }
+
+        bool begins = _segmentBatch != batch;
+        if (begins ? !batch.TryReserve(1, entryBytes + SealedSegment.EntryPrefixBytes) : !_segment!.TryReserve(entryBytes, _enteredUnixMs))
+        {
+            _fullBatch = batch;
+            return false;
+        }
+
+        if (begins)
+        {
+            BeginSegment(batch, entryBytes);
+        }
+
+        _segment!.Add(reference, document, entryBytes, _enteredUnixMs);
+        return true;
+    }
+
+    /// <summary>Leaves the batch, so that it can be sealed.</summary>
+    public void Leave()
+    {
+        OpenBatch batch = _pinned ?? throw new InvalidOperationException("The writer is not inside.");
+        _pinned = null;
+        batch.Unpin();
+    }
+
+    /// <summary>
+    /// Waits until entering is worth trying: for the next batch when this one is full, for the reader when too many sealed
+    /// segments are unread. False when the ledger takes no more entries.
+    /// </summary>
+    public async ValueTask<bool> WaitToEnterAsync(CancellationToken cancellationToken)
+    {
+        ThrowUnless(_pinned is null, "The writer is inside.");
+        while (true)
+        {
+            OpenBatch? batch = _sequencer.Open;
+            if (batch is null)
+            {
+                return false;
+            }
+
+            if (_unread < _sequencer.Options.UnreadSegmentsPerWriterMax && (batch != _fullBatch || !batch.TryAddWaiter(this)))
+            {
+                return true;
+            }
+
+            await _enterable.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Says that nothing more will be added, so that reading comes to an end.</summary>
+    public void Complete()
+    {
+        lock (_lock)
+        {
+            _completed = true;
+        }
+
+        _readable.Set();
+    }
+
+    /// <summary>
+    /// The next sealed (or failed) segment in order; the caller disposes of it. Null when the writer is complete and
+    /// everything has been read.
+    /// </summary>
+    public async ValueTask<SealedSegment?> ReadSealedAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            SealedSegment? segment = null;
+            lock (_lock)
+            {
+                if (_sealed.TryDequeue(out segment))
+                {
+                    _unread = _sealed.Count;
+                }
+                else if (_completed && _outstanding == 0)
+                {
+                    return null;
+                }
+            }
+
+            if (segment is not null)
+            {
+                _enterable.Set();
+                return segment;
+            }
+
+            await _readable.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Leaves if it is inside, and abandons what is not yet read. Both loops have ended.</summary>
+    public void Dispose()
+    {
+        if (_pinned is not null)
+        {
+            Leave();
+        }
+
+        lock (_lock)
+        {
+            _disposed = true;
+            _completed = true;
+            while (_sealed.TryDequeue(out SealedSegment? segment))
+            {
+                segment.Dispose();
+            }
+
+            _unread = 0;
+        }
+    }
+
+    internal void WakeToEnter() => _enterable.Set();
+
+    /// <summary>Gives a segment back; called by the sequencer, in the order of the batches.</summary>
+    internal void Deliver(SealedSegment segment)
+    {
+        bool read;
+        lock (_lock)
+        {
+            _outstanding--;
+            read = !_disposed && segment.Count > 0;
+            if (read)
+            {
+                _sealed.Enqueue(segment);
+                _unread = _sealed.Count;
+            }
+        }
+
+        if (!read)
+        {
+            segment.Dispose();
+        }
+
+        _readable.Set();
+    }
+
+    private void BeginSegment(OpenBatch batch, int entryBytes)
+    {
+        lock (_lock)
+        {
+            ThrowUnless(!_completed, "The writer is complete.");
+            _outstanding++;
+        }
+
+        _segment = _sequencer.Segments.Rent();
+        _segment.Begin(this, batch, entryBytes, _enteredUnixMs);
+        _segmentBatch = batch;
+        if (batch.Add(_segment))
+        {
+            _sequencer.Wake();
+        }
+    }
+
+    private static void ThrowUnless(bool condition, string message)
+    {
+        if (!condition)
+        {
+            throw new InvalidOperationException(message);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using System.Buffers;
+using SealService.Ledger.Storage;
+using SealService.Merkle;
+
+namespace SealService.Ledger.Sequencing;
+
+/// <summary>
+/// A durable batch on its way to the derived data; from the sequencer or, on start, from the scan. Its buffers are the array
+/// pool's: whoever applies it disposes of it.
+/// </summary>
+internal sealed class SealedBatch(LedgerRecord record, byte[] recordBuffer, MerkleHash[] leafHashes, long address, CompactRange edge, SignedHead head)
+    : IDisposable
+{
+    public LedgerRecord Record => record;
+
+    public ReadOnlySpan<MerkleHash> LeafHashes => leafHashes.AsSpan(0, record.Count);
+
+    /// <summary>Where the record lies.</summary>
+    public long Address => address;
+
+    /// <summary>The compact range [0, <see cref="Head"/>.TreeSize); nobody changes it any more.</summary>
+    public CompactRange Edge => edge;
+
+    public SignedHead Head => head;
+
+    /// <summary>The idempotency keys to give free once the index holds them.</summary>
+    public List<Claim> Claims { get; } = [];
+
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(recordBuffer);
+        ArrayPool<MerkleHash>.Shared.Return(leafHashes);
+    }
+}
