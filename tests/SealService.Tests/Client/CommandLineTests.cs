@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Grpc.Core;
 using SealService.Cli;
 using SealService.Cli.Sealing;
 using SealService.Merkle;
@@ -111,7 +112,7 @@ public sealed class CommandLineTests : IDisposable
     public async Task Seal_DocumentRejected_SaysSoAndExitsWith3()
     {
         await using var server = await FakeSealServer.StartAsync();
-        server.Sealing.Failures["mine"] = (Grpc.Core.StatusCode.ResourceExhausted, 1);
+        server.Sealing.Failures["mine"] = (StatusCode.ResourceExhausted, 1);
 
         var sealing = await RunAsync(server, "seal", _folder.Write("a.txt", "x"), "--document-id", "mine", "--json");
 
