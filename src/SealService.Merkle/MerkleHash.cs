@@ -70,8 +70,10 @@ public readonly struct MerkleHash : IEquatable<MerkleHash>
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is MerkleHash other && Equals(other);
 
-    /// <summary>The hash's own first bytes: they are as good as random.</summary>
-    public override int GetHashCode() => _a.GetHashCode();
+    /// <summary>
+    /// Seeded a process: hashes that callers choose, such as digests of theirs, must not fill one bucket of a dictionary.
+    /// </summary>
+    public override int GetHashCode() => HashCode.Combine(_a, _b, _c, _d);
 
     public static bool operator ==(MerkleHash left, MerkleHash right) => left.Equals(right);
 

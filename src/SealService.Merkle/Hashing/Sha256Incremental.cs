@@ -17,8 +17,13 @@ public sealed class Sha256Incremental : IDisposable
 
     /// <summary>Creates a hash that has seen no bytes.</summary>
     public Sha256Incremental()
+        : this(LibcryptoSha.IsAvailable)
     {
-        if (!LibcryptoSha.IsAvailable)
+    }
+
+    internal Sha256Incremental(bool useLibcrypto)
+    {
+        if (!useLibcrypto)
         {
             _fallback = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         }

@@ -115,9 +115,10 @@ public static class TreeHasher
         return context;
     }
 
-    private static MerkleHash HashPrefixed(byte prefix, ReadOnlySpan<byte> data)
+    // Without libcrypto: correct, not fast.
+    internal static MerkleHash HashPrefixed(byte prefix, ReadOnlySpan<byte> data)
     {
-        using var hash = new Sha256Incremental();
+        using var hash = new Sha256Incremental(useLibcrypto: false);
         hash.Append([prefix]);
         hash.Append(data);
         return hash.Finish();

@@ -12,7 +12,13 @@ internal static class LibcryptoLibrary
     // On macOS only versioned names: the system ends a process that loads the unversioned one.
     private static readonly string[] FileNames =
         OperatingSystem.IsMacOS()
-            ? ["libcrypto.3.dylib", "/opt/homebrew/opt/openssl@3/lib/libcrypto.3.dylib", "/usr/local/opt/openssl@3/lib/libcrypto.3.dylib", "libcrypto.1.1.dylib"]
+            ?
+            [
+                "libcrypto.3.dylib",
+                "/opt/homebrew/opt/openssl@3/lib/libcrypto.3.dylib",
+                "/usr/local/opt/openssl@3/lib/libcrypto.3.dylib",
+                "libcrypto.1.1.dylib",
+            ]
         : OperatingSystem.IsWindows()
             ? ["libcrypto-3-x64.dll", "libcrypto-1_1-x64.dll"]
             : ["libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"];

@@ -95,7 +95,15 @@ public sealed record Checkpoint(string Origin, long TreeSize, MerkleHash RootHas
     }
 
     /// <summary>The text to sign: origin, tree size and root hash, each on a line.</summary>
-    public byte[] Format() =>
-        Encoding.UTF8.GetBytes(string.Create(
+    /// <exception cref="InvalidOperationException">The origin is empty or has a line end, or the tree size is negative.</exception>
+    public byte[] Format()
+    {
+        if (Origin.Length == 0 || Origin.Contains('\n', StringComparison.Ordinal) || TreeSize < 0)
+        {
+            throw new InvalidOperationException("A checkpoint's origin is one line that is not empty, and its tree size is not negative.");
+        }
+
+        return Encoding.UTF8.GetBytes(string.Create(
             CultureInfo.InvariantCulture, $"{Origin}\n{TreeSize}\n{Convert.ToBase64String(RootHash.AsSpan())}\n"));
+    }
 }

@@ -20,9 +20,9 @@ public sealed record NoteSignature(string Name, uint KeyId, ReadOnlyMemory<byte>
         return KeyId == key.KeyId && string.Equals(Name, key.Name, StringComparison.Ordinal);
     }
 
-    /// <summary>Key names are not empty and have neither white space nor '+'.</summary>
+    /// <summary>Key names are not empty and have neither white space, nor control characters, nor '+'.</summary>
     internal static bool IsName(string name) =>
-        name.Length != 0 && !name.Contains('+', StringComparison.Ordinal) && !name.Any(char.IsWhiteSpace);
+        name.Length != 0 && !name.Any(character => character is '+' or < ' ' || char.IsWhiteSpace(character));
 
     internal static bool TryParseLine(ReadOnlySpan<byte> line, out NoteSignature? signature)
     {

@@ -29,7 +29,6 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
     public const int TextLengthMax = 1024;
 
     private const int KeyIdHexLength = 8;
-    private const int EcdsaP256FieldBytes = 32;
     private const string EcdsaP256Oid = "1.2.840.10045.3.1.7";
 
     private readonly byte[] _publicKey;
@@ -107,7 +106,9 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
         return true;
     }
 
-    /// <summary>Whether <paramref name="signature"/> is this key's signature over <paramref name="text"/>. Never throws on hostile input.</summary>
+    /// <summary>
+    /// Whether <paramref name="signature"/> is this key's signature over <paramref name="text"/>. Hostile input gives false, no exception.
+    /// </summary>
     public bool Verify(ReadOnlySpan<byte> text, ReadOnlySpan<byte> signature)
     {
         if (SignatureType == NoteSignatureType.Ed25519)
@@ -120,18 +121,17 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
         return ecdsa.VerifyData(text, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
     }
 
-    /// <summary>The signature line of a signature as PKCS#11 makes it.</summary>
-    /// <param name="rawSignature">Ed25519: 64 bytes. ECDSA: r || s, 64 bytes, or DER.</param>
+    /// <summary>The signature line of a signature by this key; it is not verified.</summary>
+    /// <param name="signature">Ed25519: 64 bytes. ECDSA: DER.</param>
     /// <exception cref="ArgumentException">The signature has a length that the type can't have.</exception>
-    public NoteSignature CreateSignature(ReadOnlySpan<byte> rawSignature)
+    public NoteSignature CreateSignature(ReadOnlyMemory<byte> signature)
     {
-        bool isRawEcdsa = SignatureType == NoteSignatureType.EcdsaP256 && rawSignature.Length == 2 * EcdsaP256FieldBytes;
-        if (rawSignature.IsEmpty || (SignatureType == NoteSignatureType.Ed25519 && rawSignature.Length != Ed25519.SignatureBytes))
+        if (signature.IsEmpty || (SignatureType == NoteSignatureType.Ed25519 && signature.Length != Ed25519.SignatureBytes))
         {
-            throw new ArgumentException($"A signature of {rawSignature.Length} bytes can't be {SignatureType}.", nameof(rawSignature));
+            throw new ArgumentException($"A signature of {signature.Length} bytes can't be {SignatureType}.", nameof(signature));
         }
 
-        return new NoteSignature(Name, KeyId, isRawEcdsa ? EcdsaSignatureDer.Encode(rawSignature) : rawSignature.ToArray());
+        return new NoteSignature(Name, KeyId, signature);
     }
 
     /// <summary>SubjectPublicKeyInfo in DER.</summary>
@@ -180,8 +180,8 @@ public sealed class VerifierKey : IEquatable<VerifierKey>
         {
             using var ecdsa = ECDsa.Create();
             ecdsa.ImportSubjectPublicKeyInfo(subjectPublicKeyInfo, out int read);
-            return read == subjectPublicKeyInfo.Length
-                && string.Equals(ecdsa.ExportParameters(includePrivateParameters: false).Curve.Oid?.Value, EcdsaP256Oid, StringComparison.Ordinal);
+            string? curve = ecdsa.ExportParameters(includePrivateParameters: false).Curve.Oid?.Value;
+            return read == subjectPublicKeyInfo.Length && string.Equals(curve, EcdsaP256Oid, StringComparison.Ordinal);
         }
         catch (CryptographicException)
         {

@@ -11,7 +11,8 @@ namespace SealService.Merkle;
 ///   [FirstIndex + n, tree size)    RightRange    roots of the perfect subtrees, from left to right
 /// </code>
 /// Any values can be set: what is wrong with them is the answer of the Try methods. About one hash an entry is computed at the
-/// first use, and each receipt then costs O(log n) copies. Safe for use by several threads, but for <see cref="Dispose"/>.
+/// first use, and each receipt then costs O(log n) copies. What is set is kept, not copied: it must stay as it is.
+/// Safe for use by several threads, but for <see cref="Dispose"/>.
 /// </summary>
 public sealed class CompactReceipts : IDisposable
 {
@@ -51,7 +52,8 @@ public sealed class CompactReceipts : IDisposable
     public int Count => LeafHashes.Length / MerkleHash.Size;
 
     /// <summary>
-    /// Whether the hashes are a part of the tree of <paramref name="head"/>, a checkpoint that the caller trusts, and that checkpoint is the one here.
+    /// Whether the hashes are a part of the tree of <paramref name="head"/>, a checkpoint that the caller trusts, and that
+    /// checkpoint is the one here.
     /// </summary>
     public bool TryVerify(Checkpoint head, [NotNullWhen(false)] out string? error)
     {
@@ -85,7 +87,9 @@ public sealed class CompactReceipts : IDisposable
         return TryCreateReceipt(i, document.ToEntry(salt, sealedAtUnixMs), tree, out receipt, out error);
     }
 
-    /// <summary>The full receipt of entry <paramref name="i"/>, whose bytes the caller has. False, and why, as for <see cref="TryExpand"/>.</summary>
+    /// <summary>
+    /// The full receipt of entry <paramref name="i"/>, whose bytes the caller has. False, and why, as for <see cref="TryExpand"/>.
+    /// </summary>
     public bool TryGetReceipt(
         int i, ReadOnlyMemory<byte> entry, [NotNullWhen(true)] out Receipt? receipt, [NotNullWhen(false)] out string? error)
     {

@@ -3,7 +3,8 @@ namespace SealService.Merkle;
 /// <summary>What three of the checks of a receipt say about its checkpoint: they are the same for all receipts that have it.</summary>
 internal sealed class ExaminedCheckpoint
 {
-    private ExaminedCheckpoint(Checkpoint? checkpoint, VerificationCheck checkpointCheck, VerificationCheck originCheck, VerificationCheck signatureCheck)
+    private ExaminedCheckpoint(
+        Checkpoint? checkpoint, VerificationCheck checkpointCheck, VerificationCheck originCheck, VerificationCheck signatureCheck)
     {
         Checkpoint = checkpoint;
         CheckpointCheck = checkpointCheck;
@@ -42,25 +43,42 @@ internal sealed class ExaminedCheckpoint
         var checkpointCheck = new VerificationCheck(
             CheckKind.Checkpoint, CheckOutcome.Passed, $"{checkpoint.TreeSize} entries, root hash {checkpoint.RootHash}");
 
-        VerifierKey[] keys = [.. trustedKeys.Where(key => string.Equals(key.Name, checkpoint.Origin, StringComparison.Ordinal))];
-        if (keys.Length == 0)
+        if (!trustedKeys.Any(key => IsOfOrigin(key, checkpoint)))
         {
             string signers = string.Join(", ", signedNote.Signatures.Select(signature => $"{signature.Name}+{signature.KeyId:x8}"));
+            string detail = $"the key is not trusted; the checkpoint names {signers}";
             return new ExaminedCheckpoint(
                 checkpoint,
                 checkpointCheck,
                 new VerificationCheck(CheckKind.Origin, CheckOutcome.Failed, $"no key is trusted for the origin {checkpoint.Origin}"),
-                new VerificationCheck(CheckKind.Signature, CheckOutcome.Skipped, $"the key is not trusted; the checkpoint names {signers}"));
+                new VerificationCheck(CheckKind.Signature, CheckOutcome.Skipped, detail));
         }
 
-        bool isSigned = signedNote.TryVerify(keys, out IReadOnlyList<VerifierKey> verifiedBy, out error);
         return new ExaminedCheckpoint(
             checkpoint,
             checkpointCheck,
             new VerificationCheck(CheckKind.Origin, CheckOutcome.Passed, checkpoint.Origin),
-            isSigned
-                ? new VerificationCheck(
-                    CheckKind.Signature, CheckOutcome.Passed, "by " + string.Join(", ", verifiedBy.Select(key => $"{key.Name}+{key.KeyId:x8}, {key.SignatureType}")))
-                : new VerificationCheck(CheckKind.Signature, CheckOutcome.Failed, error!));
+            CheckSignature(signedNote, checkpoint, trustedKeys));
     }
+
+    // All trusted keys, not only the origin's: a line of any of them that does not verify refuses the note (C2SP signed-note).
+    private static VerificationCheck CheckSignature(SignedNote note, Checkpoint checkpoint, IReadOnlyCollection<VerifierKey> trustedKeys)
+    {
+        if (!note.TryVerify(trustedKeys, out IReadOnlyList<VerifierKey> verifiedBy, out string? error))
+        {
+            return new VerificationCheck(CheckKind.Signature, CheckOutcome.Failed, error);
+        }
+
+        if (!verifiedBy.Any(key => IsOfOrigin(key, checkpoint)))
+        {
+            string detail = $"no key of the origin {checkpoint.Origin} signed the checkpoint";
+            return new VerificationCheck(CheckKind.Signature, CheckOutcome.Failed, detail);
+        }
+
+        string verifiers = string.Join(", ", verifiedBy.Select(key => $"{key.Name}+{key.KeyId:x8}, {key.SignatureType}"));
+        return new VerificationCheck(CheckKind.Signature, CheckOutcome.Passed, $"by {verifiers}");
+    }
+
+    private static bool IsOfOrigin(VerifierKey key, Checkpoint checkpoint) =>
+        string.Equals(key.Name, checkpoint.Origin, StringComparison.Ordinal);
 }

@@ -25,7 +25,8 @@ public static class LogEntryCodec
 {
     /// <summary>The most bytes that <see cref="Write"/> writes for values without fault.</summary>
     public const int WrittenBytesMax =
-        2 + (2 + LogEntry.SaltBytes) + 11 + 2 + (2 + LogEntry.DigestBytes) + 11 + (3 + LogEntry.DocumentIdBytesMax) + (2 * (2 + LogEntry.DigestBytes));
+        2 + (2 + LogEntry.SaltBytes) + 11 + 2 + (2 + LogEntry.DigestBytes) + 11
+        + (3 + LogEntry.DocumentIdBytesMax) + (2 * (2 + LogEntry.DigestBytes));
 
     private const int LastKnownField = 9;
 
@@ -45,7 +46,9 @@ public static class LogEntryCodec
     /// Writes the entry and returns the number of bytes. The values are written as they are: <see cref="LogEntry.FindFault"/> is the
     /// caller's business, at the edge where they came in.
     /// </summary>
-    /// <exception cref="ArgumentException"><paramref name="destination"/> is too short; <see cref="WrittenBytesMax"/> is always enough for values without fault.</exception>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="destination"/> is too short; <see cref="WrittenBytesMax"/> is always enough for values without fault.
+    /// </exception>
     public static int Write(in LogEntry entry, Span<byte> destination)
     {
         if (destination.Length < GetSize(entry))

@@ -26,7 +26,8 @@ public sealed class Receipt(
     public ReadOnlyMemory<byte> Checkpoint { get; } = checkpoint;
 
     /// <summary>
-    /// Parses the text of a <see cref="TlogProof"/> whose extra line is the entry. False, and why, when it is malformed. Nothing is verified.
+    /// Parses the text of a <see cref="TlogProof"/> whose extra line is the entry. False, and why, when it is malformed. Nothing
+    /// is verified.
     /// </summary>
     public static bool TryParse(ReadOnlyMemory<byte> text, [NotNullWhen(true)] out Receipt? receipt, [NotNullWhen(false)] out string? error)
     {

@@ -143,7 +143,8 @@ public sealed class ReceiptVerifier
         {
             return Failed(
                 CheckKind.Inclusion,
-                $"the proof of entry {receipt.Index} in a tree of {head.TreeSize} leaves has {hashCount} hashes, not {receipt.InclusionProof.Length}");
+                $"the proof of entry {receipt.Index} in a tree of {head.TreeSize} leaves has {hashCount} hashes, "
+                + $"not {receipt.InclusionProof.Length}");
         }
 
         MerkleHash leafHash = TreeHasher.HashLeaf(receipt.Entry.Span);
@@ -151,7 +152,8 @@ public sealed class ReceiptVerifier
             ? Passed(CheckKind.Inclusion, explainPassed ? $"entry {receipt.Index} of {head.TreeSize}, leaf hash {leafHash}" : "")
             : Failed(
                 CheckKind.Inclusion,
-                $"the proof does not lead from leaf hash {leafHash} at index {receipt.Index} to the root hash {head.RootHash}: the entry, its index or the proof was changed");
+                $"the proof does not lead from leaf hash {leafHash} at index {receipt.Index} to the root hash {head.RootHash}: "
+                + "the entry, its index or the proof was changed");
     }
 
     private static string Describe(in LogEntry entry)

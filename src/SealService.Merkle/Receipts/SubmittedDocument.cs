@@ -31,7 +31,8 @@ public readonly record struct SubmittedDocument
     public byte[] ToEntry(ReadOnlySpan<byte> salt, long sealedAtUnixMs)
     {
         MerkleHash digest = Digest;
-        MerkleHash idempotencyKeySha256 = string.IsNullOrEmpty(IdempotencyKey) ? default : Sha256.HashData(Encoding.UTF8.GetBytes(IdempotencyKey));
+        bool hasIdempotencyKey = !string.IsNullOrEmpty(IdempotencyKey);
+        MerkleHash idempotencyKeySha256 = hasIdempotencyKey ? Sha256.HashData(Encoding.UTF8.GetBytes(IdempotencyKey!)) : default;
         var entry = new LogEntry
         {
             Kind = Kind,
@@ -41,7 +42,7 @@ public readonly record struct SubmittedDocument
             Digest = digest.AsSpan(),
             DocumentSizeBytes = SizeBytes,
             DocumentId = Encoding.UTF8.GetBytes(DocumentId ?? ""),
-            IdempotencyKeySha256 = string.IsNullOrEmpty(IdempotencyKey) ? [] : idempotencyKeySha256.AsSpan(),
+            IdempotencyKeySha256 = hasIdempotencyKey ? idempotencyKeySha256.AsSpan() : [],
             MetadataCommitment = MetadataCommitment.Span,
         };
 

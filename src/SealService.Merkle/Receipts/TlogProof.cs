@@ -53,7 +53,9 @@ public sealed class TlogProof
 
     private static ReadOnlySpan<byte> IndexPrefix => "index "u8;
 
-    /// <summary>Parses a proof; it keeps a part of <paramref name="text"/>. The checkpoint is not parsed. False, and why, when it is malformed.</summary>
+    /// <summary>
+    /// Parses a proof; it keeps a part of <paramref name="text"/>. The checkpoint is not parsed. False, and why, when it is malformed.
+    /// </summary>
     public static bool TryParse(ReadOnlyMemory<byte> text, [NotNullWhen(true)] out TlogProof? proof, [NotNullWhen(false)] out string? error)
     {
         proof = null;
@@ -95,7 +97,9 @@ public sealed class TlogProof
             return false;
         }
 
-        proof = new TlogProof(extra, index, hashes, text[(Header.Length + lines.Position)..]);
+        // Written out, because a null array converts to empty memory, and empty extra data is not none.
+        ReadOnlyMemory<byte>? extraMemory = extra is null ? default(ReadOnlyMemory<byte>?) : extra;
+        proof = new TlogProof(extraMemory, index, hashes, text[(Header.Length + lines.Position)..]);
         return true;
     }
 

@@ -47,7 +47,9 @@ public enum CheckOutcome
 /// <summary>One check.</summary>
 /// <param name="Kind">What it looked at.</param>
 /// <param name="Outcome">What came of it.</param>
-/// <param name="Detail">What was looked at and, unless it passed, what is wrong or missing; for people. May be empty when it passed.</param>
+/// <param name="Detail">
+/// What was looked at and, unless it passed, what is wrong or missing; for people. May be empty when it passed.
+/// </param>
 public sealed record VerificationCheck(CheckKind Kind, CheckOutcome Outcome, string Detail);
 
 /// <summary>All checks of one receipt, in the order of <see cref="CheckKind"/>.</summary>

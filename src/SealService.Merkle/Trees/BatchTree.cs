@@ -30,7 +30,10 @@ public sealed class BatchTree : IDisposable
     {
     }
 
-    /// <summary>Builds the tree of <paramref name="left"/>, [0, first), the n leaves that follow it, and <paramref name="right"/>, [first + n, tree size).</summary>
+    /// <summary>
+    /// Builds the tree of <paramref name="left"/>, [0, first), the n leaves that follow it, and <paramref name="right"/>,
+    /// [first + n, tree size).
+    /// </summary>
     /// <exception cref="ArgumentException">There are no leaves, or the three do not make one tree.</exception>
     public BatchTree(CompactRange left, ReadOnlySpan<MerkleHash> leafHashes, CompactRange right)
     {

@@ -72,7 +72,8 @@ public sealed class CompactRange
     }
 
     /// <summary>
-    /// Writes the perfect subtrees of the range [<paramref name="begin"/>, <paramref name="end"/>), from left to right, and returns their number.
+    /// Writes the perfect subtrees of the range [<paramref name="begin"/>, <paramref name="end"/>), from left to right, and returns
+    /// their number.
     /// </summary>
     public static int GetSubtrees(long begin, long end, Span<Subtree> destination)
     {

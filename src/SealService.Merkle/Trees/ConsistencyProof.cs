@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace SealService.Merkle;
 
-/// <summary>Consistency proofs (RFC 9162 section 2.1.4): the tree of <c>size1</c> leaves is a prefix of the tree of <c>size2</c> leaves.</summary>
+/// <summary>
+/// Consistency proofs (RFC 9162 section 2.1.4): the tree of <c>size1</c> leaves is a prefix of the tree of <c>size2</c> leaves.
+/// </summary>
 public static class ConsistencyProof
 {
     /// <summary>The most hashes that a proof can have.</summary>
@@ -12,7 +14,9 @@ public static class ConsistencyProof
     /// Writes the subtrees whose root hashes are the proof, in the proof's order, and returns their number. All are perfect
     /// but at most one, which lies on the larger tree's right edge. Equal sizes, and <paramref name="size1"/> = 0, have the empty proof.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="size1"/> is negative or more than <paramref name="size2"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="size1"/> is negative or more than <paramref name="size2"/>.
+    /// </exception>
     public static int GetSubtrees(long size1, long size2, Span<Subtree> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size1);

@@ -8,7 +8,9 @@ public static class InclusionProof
     /// <summary>The most hashes that a proof can have.</summary>
     public const int HashCountMax = 63;
 
-    /// <summary>The number of hashes of the proof of leaf <paramref name="index"/> in the tree of <paramref name="treeSize"/> leaves.</summary>
+    /// <summary>
+    /// The number of hashes of the proof of leaf <paramref name="index"/> in the tree of <paramref name="treeSize"/> leaves.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such leaf.</exception>
     public static int GetHashCount(long index, long treeSize)
     {
@@ -57,7 +59,8 @@ public static class InclusionProof
     /// The root that <paramref name="proof"/> leads to from the leaf. False when the leaf is outside the tree or the proof has
     /// another number of hashes than the tree's shape demands.
     /// </summary>
-    public static bool TryGetRootHash(in MerkleHash leafHash, long index, long treeSize, ReadOnlySpan<MerkleHash> proof, out MerkleHash rootHash)
+    public static bool TryGetRootHash(
+        in MerkleHash leafHash, long index, long treeSize, ReadOnlySpan<MerkleHash> proof, out MerkleHash rootHash)
     {
         rootHash = default;
         if (index < 0 || index >= treeSize)

@@ -28,7 +28,9 @@ internal static unsafe class LibcryptoEvp
     public static readonly delegate* unmanaged<nint, nint, nint, nint, nint, int> EVP_DigestVerifyInit =
         (delegate* unmanaged<nint, nint, nint, nint, nint, int>)LibcryptoLibrary.FindExport("EVP_DigestVerifyInit");
 
-    /// <summary>int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *sig, size_t siglen, const unsigned char *tbs, size_t tbslen)</summary>
+    /// <summary>
+    /// int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *sig, size_t siglen, const unsigned char *tbs, size_t tbslen)
+    /// </summary>
     public static readonly delegate* unmanaged<nint, byte*, nuint, byte*, nuint, int> EVP_DigestVerify =
         (delegate* unmanaged<nint, byte*, nuint, byte*, nuint, int>)LibcryptoLibrary.FindExport("EVP_DigestVerify");
 
