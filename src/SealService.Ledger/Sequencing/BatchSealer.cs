@@ -51,10 +51,9 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
 
             // 5
             PlaceAndVerify(segments, edge.End, tree);
-            ReadOnlyMemory<byte> stored = buffer.AsMemory(0, recordBytes);
-            LedgerRecord record = new(
-                edge.End, count, stored.Slice(RecordCodec.HeaderBytes, entriesBytes), stored.Slice(RecordCodec.HeaderBytes + entriesBytes, note.Length));
-            return new SealedBatch(record, buffer, leafHashes, address, tree.ToCompactRange(), new SignedHead(tree.TreeSize, tree.RootHash, note));
+            LedgerRecord record = new(edge.End, count, buffer.AsMemory(RecordCodec.HeaderBytes, entriesBytes), note);
+            SignedHead signed = new(tree.TreeSize, tree.RootHash, note);
+            return new SealedBatch(record, buffer, leafHashes, address, tree.ToCompactRange(), signed);
         }
         catch (NotSealedException)
         {
@@ -92,7 +91,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
                 MerkleHash hash = TreeHasher.HashLeaf(RecordCodec.TakeEntry(ref entries));
                 if (hash != written)
                 {
-                    throw new LedgerException($"Entry {firstIndex + position} changed in memory: its leaf hash was {written} and is {hash}.");
+                    throw new LedgerException(
+                        $"Entry {firstIndex + position} changed in memory: its leaf hash was {written} and is {hash}.");
                 }
 
                 leafHashes[position++] = hash;
@@ -103,7 +103,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     /// <summary>Never sign a head that is lower than the last persisted one, or one beside it.</summary>
     private static void ThrowUnlessExtends(CompactRange edge, SignedHead head, BatchTree tree)
     {
-        if (edge.Begin != 0 || edge.End != head.TreeSize || edge.GetRootHash() != head.RootHash || tree.Begin != head.TreeSize || tree.TreeSize <= head.TreeSize)
+        bool isOfHead = edge.Begin == 0 && edge.End == head.TreeSize && edge.GetRootHash() == head.RootHash;
+        if (!isOfHead || tree.Begin != head.TreeSize || tree.TreeSize <= head.TreeSize)
         {
             throw new LedgerException($"The tree in memory does not extend the last signed head of size {head.TreeSize}.");
         }
@@ -115,7 +116,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         {
             if (!segment.TryPlace(firstIndex, tree))
             {
-                throw new LedgerException($"The proofs of the {segment.Count} entries from {firstIndex} on do not lead to the signed root.");
+                throw new LedgerException(
+                    $"The proofs of the {segment.Count} entries from {firstIndex} on do not lead to the signed root.");
             }
 
             firstIndex += segment.Count;

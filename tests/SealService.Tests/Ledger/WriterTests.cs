@@ -16,13 +16,15 @@ public sealed class WriterTests
         SealLedger ledger = await fixture.OpenAsync();
         const int writers = 24;
         const int documents = 700;
-        List<Receipt>[] receipts = await Task.WhenAll(Enumerable.Range(0, writers).Select(number => Task.Run(() => RunWriterAsync(ledger, number, documents))));
+        List<Receipt>[] receipts = await Task.WhenAll(
+            Enumerable.Range(0, writers).Select(number => Task.Run(() => RunWriterAsync(ledger, number, documents), Token)));
         foreach (List<Receipt> own in receipts)
         {
             fixture.Acknowledged.AddRange(own);
         }
 
-        Assert.Equal(Enumerable.Range(0, writers * documents).Select(i => (long)i), fixture.Acknowledged.Select(receipt => receipt.Index).Order());
+        IEnumerable<long> dense = Enumerable.Range(0, writers * documents).Select(i => (long)i);
+        Assert.Equal(dense, fixture.Acknowledged.Select(receipt => receipt.Index).Order());
         await fixture.CheckAsync();
         await fixture.OpenAsync();
         await fixture.CheckAsync();
@@ -367,7 +369,8 @@ public sealed class WriterTests
         {
             if (writer.TryEnter())
             {
-                for (int group = 0; group < 1 + (number % 9) && next < documents && writer.TryAdd((ulong)next, Document(Digest((number * 1_000_000L) + next))); group++)
+                int groupEnd = Math.Min(next + 1 + (number % 9), documents);
+                while (next < groupEnd && writer.TryAdd((ulong)next, Document(Digest((number * 1_000_000L) + next))))
                 {
                     next++;
                 }
