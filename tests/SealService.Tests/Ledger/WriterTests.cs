@@ -213,6 +213,50 @@ public sealed class WriterTests
     }
 
     [Fact]
+    public async Task SealedSegment_DisposedTwice_HarmsNobody()
+    {
+        await using LedgerFixture fixture = new();
+        SealLedger ledger = await fixture.OpenAsync();
+        using LedgerWriter writer = ledger.CreateWriter();
+        AddOne(writer, 0);
+        SealedSegment? old = await writer.ReadSealedAsync(Token);
+        old!.Dispose();
+        (TaskCompletionSource entered, TaskCompletionSource gate) = HoldSigner(fixture);
+        AddOne(writer, 1); // in the memory that the old one gave back
+        await entered.Task;
+        old.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => old.Count);
+        using LedgerWriter other = ledger.CreateWriter();
+        AddOne(other, 2);
+        gate.SetResult();
+        await ExpectCountsAsync(writer, 1);
+        await ExpectCountsAsync(other, 1);
+        await fixture.CheckAsync();
+    }
+
+    [Fact]
+    public async Task TryAdd_FirstDocumentOfABatchCannotBeAdded_SealsTheOthers()
+    {
+        await using LedgerFixture fixture = new();
+        SealLedger ledger = await fixture.OpenAsync();
+        ClaimResult spent = await ledger.ClaimAsync(Key("k"), MerkleHash.Read(Digest(1)), Token);
+        spent.Claim!.Dispose();
+        using LedgerWriter failing = ledger.CreateWriter();
+        using LedgerWriter other = ledger.CreateWriter();
+        for (int round = 0; round < 50; round++)
+        {
+            Assert.True(failing.TryEnter());
+            Assert.Throws<ArgumentException>(() => failing.TryAdd(1, Document(Digest(1), spent.Claim)));
+            failing.Leave();
+            AddOne(other, round);
+            await ExpectCountsAsync(other, 1);
+        }
+
+        Assert.Equal(50, ledger.Head.TreeSize);
+        await fixture.CheckAsync();
+    }
+
+    [Fact]
     public async Task Wait_Cancelled_ThrowsAndTheWriterGoesOn()
     {
         await using LedgerFixture fixture = new();
