@@ -1,1 +1,3 @@
-Console.WriteLine("seal");
+using SealService.Cli;
+
+return await SealCommandLine.RunAsync(args, CommandEnvironment.OfProcess());

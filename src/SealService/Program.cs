@@ -1,1 +1,3 @@
-Console.WriteLine("server");
+using SealService.Hosting;
+
+return await SealServer.RunAsync(args, Console.Out, Console.Error);

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using SealService.Client;
+
+namespace SealService.Cli;
+
+/// <summary>Options that several verbs have. Each verb makes its own, so that its help shows what it takes.</summary>
+internal static class SharedOptions
+{
+    public const string JsonName = "--json";
+
+    public static Option<bool> Json() => new(JsonName) { Description = "Write JSON instead of text: one document, or one a line where there can be many." };
+
+    public static Option<string[]> Key() => new("--key")
+    {
+        Description = "A verifier key (name+hash+base64) to trust, or a file with one a line. May be given several times.",
+        HelpName = "VKEY|FILE",
+    };
+}
+
+/// <summary>Where the server is, for the verbs that talk to one.</summary>
+internal sealed class ServerOptions
+{
+    private const string ServerVariable = "SEAL_SERVER";
+
+    private readonly Option<string?> _server = new("--server")
+    {
+        Description = $"The server's address; default ${ServerVariable}, or {SealClientOptions.DefaultAddress.GetLeftPart(UriPartial.Authority)}.",
+        HelpName = "URL",
+    };
+
+    private readonly Option<string?> _ca = new("--ca")
+    {
+        Description = "A PEM file of the authorities that may issue the server's certificate.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> _ledger = new("--ledger")
+    {
+        Description = "The ledger's name; default is the server's default ledger.",
+        HelpName = "NAME",
+        DefaultValueFactory = static _ => "",
+    };
+
+    public void AddTo(Command command)
+    {
+        command.Add(_server);
+        command.Add(_ca);
+        command.Add(_ledger);
+    }
+
+    public SealClientOptions Read(ParseResult parsed, CommandEnvironment environment)
+    {
+        var address = parsed.GetValue(_server) ?? environment.GetVariable(ServerVariable);
+        var options = new SealClientOptions
+        {
+            CaCertificateFile = parsed.GetValue(_ca),
+            Ledger = parsed.GetValue(_ledger) ?? "",
+            TimeProvider = environment.TimeProvider,
+        };
+        if (string.IsNullOrEmpty(address))
+        {
+            return options;
+        }
+
+        return Uri.TryCreate(address, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
+            ? options with { Address = uri }
+            : throw CommandException.Usage($"The server's address must be like http://host:port or https://host:port, not '{address}'.");
+    }
+}

@@ -1,0 +1,50 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Grpc.Server;
+
+/// <summary>The limits of HTTP/2 below the calls.</summary>
+public sealed class GrpcTransportLimits
+{
+    /// <summary>
+    /// How much a client may send on one stream before the server has read it. Kestrel has no dynamic window, and uploads need the
+    /// bandwidth-delay product: 1 MiB fills 1 Gbit/s at 8 ms.
+    /// </summary>
+    public int StreamWindowBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>
+    /// The same for one connection, all streams together. The memory that clients can hold unread is at most this times the connections.
+    /// </summary>
+    public int ConnectionWindowBytes { get; set; } = 8 * 1024 * 1024;
+
+    /// <summary>Calls at a time on one connection; a client waits or opens another connection.</summary>
+    public int MaxStreamsPerConnection { get; set; } = 100;
+
+    /// <summary>The largest request metadata, all headers together. Over it: HTTP 431.</summary>
+    public int MaxMetadataBytes { get; set; } = 16 * 1024;
+
+    /// <summary>How long a connection is silent before it is asked for a sign of life.</summary>
+    public TimeSpan KeepAlivePingDelay { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long that sign may take, before the connection is closed.</summary>
+    public TimeSpan KeepAlivePingTimeout { get; set; } = TimeSpan.FromSeconds(20);
+}
+
+/// <summary>Sets up Kestrel.</summary>
+public static class KestrelServerOptionsExtensions
+{
+    /// <summary>Applies the limits to all endpoints. They leave HTTP/1 requests as they are.</summary>
+    public static KestrelServerOptions UseGrpcLimits(this KestrelServerOptions kestrel, GrpcTransportLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(kestrel);
+        ArgumentNullException.ThrowIfNull(limits);
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestHeadersTotalSize = limits.MaxMetadataBytes;
+        var http2 = kestrel.Limits.Http2;
+        http2.InitialStreamWindowSize = limits.StreamWindowBytes;
+        http2.InitialConnectionWindowSize = limits.ConnectionWindowBytes;
+        http2.MaxStreamsPerConnection = limits.MaxStreamsPerConnection;
+        http2.KeepAlivePingDelay = limits.KeepAlivePingDelay;
+        http2.KeepAlivePingTimeout = limits.KeepAlivePingTimeout;
+        return kestrel;
+    }
+}

@@ -1,0 +1,391 @@
+using System.Globalization;
+using Grpc.Core;
+using Grpc.Wire;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+
+namespace Grpc.Server.Internal;
+
+/// <summary>
+/// One call, from the request's headers to the status:
+/// <code>
+/// 1 prepare     limits of the transport, encoding, deadline
+/// 2 handle      the handler reads requests and writes responses
+/// 3 end         one place decides status, log level and trailers; the deadline or the stall watch may have been first
+/// 4 finish      what the client still sends is drained; timers and buffers are given back; metrics
+/// </code>
+/// The HTTP context stays alive until the handler has returned, also when the call ended before.
+/// </summary>
+internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
+{
+    public const long NotWaiting = 0;
+
+    private readonly MethodHandler _handler;
+    private readonly CancellationToken _requestAborted;
+    private readonly long _startedAt;
+
+    // Owned by the handler's thread.
+    private bool _isWatched;
+    private DateTime _deadline = DateTime.MaxValue;
+    private DeadlineTimer? _deadlineTimer;
+    private Metadata? _requestHeaders;
+    private Metadata? _responseTrailers;
+    private Dictionary<object, object>? _userState;
+    private bool _clientHasGone;
+
+    // Set once, by the first who asks for the token; cancelled by who terminates the call.
+    private CancellationTokenSource? _cancellation;
+
+    // Written by the handler's threads, read by the stall watch.
+    private long _readWaitSince;
+    private long _writeWaitSince;
+
+    public ServerCall(HttpContext http, MethodHandler handler, ServerRuntime runtime)
+    {
+        Http = http;
+        _handler = handler;
+        Runtime = runtime;
+        _requestAborted = http.RequestAborted;
+        _startedAt = runtime.Time.GetTimestamp();
+        Response = new ServerResponse(this);
+        Requests = new ServerMessageReader(
+            this,
+            http.Request.BodyReader,
+            runtime.Options.MaxReceiveMessageBytes,
+            acceptsCompressed: http.Request.Headers[GrpcHeaders.Encoding] == MessageCompression.Gzip);
+    }
+
+    public HttpContext Http { get; }
+
+    public ServerRuntime Runtime { get; }
+
+    public ServerResponse Response { get; }
+
+    public ServerMessageReader Requests { get; }
+
+    /// <summary>The name for logs and metrics: of a method that is served, or <c>unknown</c>.</summary>
+    public string MethodName => _handler.Method.FullName;
+
+    /// <summary>The call's place in the stall watch, which owns it.</summary>
+    public int WatchIndex { get; set; }
+
+    /// <summary>Since when a read waits for the client, as a timestamp, or <see cref="NotWaiting"/>.</summary>
+    public long ReadWaitSince => Volatile.Read(ref _readWaitSince);
+
+    /// <summary>The same for a write.</summary>
+    public long WriteWaitSince => Volatile.Read(ref _writeWaitSince);
+
+    /// <summary>The client is not there any more, or the call was ended from outside the handler.</summary>
+    public bool IsAborted => _requestAborted.IsCancellationRequested || Response.Termination is not null;
+
+    protected override string MethodCore => Http.Request.Path.Value ?? "";
+
+    protected override string HostCore => Http.Request.Host.Value ?? "";
+
+    protected override string PeerCore => PeerIdentity.Format(Http.Connection.RemoteIpAddress, Http.Connection.RemotePort);
+
+    protected override DateTime DeadlineCore => _deadline;
+
+    protected override Metadata RequestHeadersCore => _requestHeaders ??= ReadRequestHeaders();
+
+    protected override CancellationToken CancellationTokenCore => (Volatile.Read(ref _cancellation) ?? CreateCancellation()).Token;
+
+    protected override Metadata ResponseTrailersCore => _responseTrailers ??= [];
+
+    protected override Status StatusCore { get; set; }
+
+    protected override WriteOptions? WriteOptionsCore { get; set; }
+
+    protected override AuthContext AuthContextCore => PeerIdentity.Authenticate(Http.Connection.ClientCertificate);
+
+    protected override IDictionary<object, object> UserStateCore => _userState ??= [];
+
+    public async Task RunAsync()
+    {
+        ServerMetrics.Started(MethodName);
+        Exception? failure = null;
+        try
+        {
+            Prepare();
+            await _handler.InvokeAsync(this);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
+
+        End(failure);
+        await DisposeAsync();
+        ServerMetrics.Ended(MethodName, Response.EndedWith, Runtime.Time.GetElapsedTime(_startedAt));
+    }
+
+    public void ReadWaitBegins()
+    {
+        Watch();
+        Volatile.Write(ref _readWaitSince, Runtime.Time.GetTimestamp());
+    }
+
+    public void ReadWaitEnds() => Volatile.Write(ref _readWaitSince, NotWaiting);
+
+    public void WriteWaitBegins()
+    {
+        Watch();
+        Volatile.Write(ref _writeWaitSince, Runtime.Time.GetTimestamp());
+    }
+
+    public void WriteWaitEnds() => Volatile.Write(ref _writeWaitSince, NotWaiting);
+
+    /// <summary>The transport said that the client reset the stream or lost the connection.</summary>
+    public void ClientHasGone() => _clientHasGone = true;
+
+    /// <summary>What a read or a write throws after the call was aborted.</summary>
+    public OperationCanceledException CreateCancelledException(Exception? cause) =>
+        new("The call was cancelled, or its deadline has passed.", cause, Volatile.Read(ref _cancellation)?.Token ?? _requestAborted);
+
+    /// <summary>Ends the call because its client neither sends nor reads. Called by the stall watch.</summary>
+    public void EndStalled(bool writing)
+    {
+        var timeout = writing ? Runtime.Options.WriteTimeout : Runtime.Options.IdleReadTimeout;
+        var text = writing
+            ? string.Create(CultureInfo.InvariantCulture, $"The client did not read for {timeout.TotalSeconds} s.")
+            : string.Create(CultureInfo.InvariantCulture, $"The client sent nothing for {timeout.TotalSeconds} s.");
+        if (!TryTerminate(new Status(StatusCode.DeadlineExceeded, text)))
+        {
+            return;
+        }
+
+        if (writing)
+        {
+            ServerLog.WriteStalled(Runtime.Logger, MethodName, timeout);
+        }
+        else
+        {
+            ServerLog.ReadStalled(Runtime.Logger, MethodName, timeout);
+        }
+    }
+
+    protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Response.SendHeadersAsync(responseHeaders).AsTask();
+
+    /// <summary>Step 1.</summary>
+    /// <exception cref="RpcException">UNIMPLEMENTED: the requests' encoding is not known.</exception>
+    private void Prepare()
+    {
+        var features = Http.Features;
+        if (features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+        {
+            // Kestrel would end the whole connection for one idle stream. IdleReadTimeout takes its place.
+            rate.MinDataRate = null;
+        }
+
+        if (features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+        {
+            // A stream has no size limit; a message has.
+            size.MaxRequestBodySize = null;
+        }
+
+        if (Runtime.Options.CompressResponses)
+        {
+            Response.ChooseCompression(compress: true);
+        }
+
+        var headers = Http.Request.Headers;
+        var encoding = headers[GrpcHeaders.Encoding].ToString();
+        if (encoding is not ("" or MessageCompression.Identity or MessageCompression.Gzip))
+        {
+            Http.Response.Headers[GrpcHeaders.AcceptEncoding] = MessageCompression.AcceptEncoding;
+            throw new RpcException(new Status(StatusCode.Unimplemented, $"The message encoding '{encoding}' is not supported."));
+        }
+
+        if (GrpcTimeout.TryParse(headers[GrpcHeaders.Timeout].ToString(), out var timeout))
+        {
+            ArmDeadline(timeout < Runtime.Options.MaxDeadline ? timeout : Runtime.Options.MaxDeadline);
+        }
+    }
+
+    private void ArmDeadline(TimeSpan timeout)
+    {
+        var deadline = Runtime.Time.GetUtcNow() + timeout;
+        _deadline = deadline.UtcDateTime;
+        _deadlineTimer = new DeadlineTimer(Runtime.Time, deadline, DeadlineHasPassed);
+    }
+
+    private void DeadlineHasPassed()
+    {
+        if (TryTerminate(new Status(StatusCode.DeadlineExceeded, "The deadline has passed.")))
+        {
+            ServerLog.DeadlinePassed(Runtime.Logger, MethodName);
+        }
+    }
+
+    /// <summary>Ends the call from another thread than the handler's. False when it has ended before.</summary>
+    private bool TryTerminate(Status status)
+    {
+        var termination = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!Response.TryTerminate(status, termination.Task, out var responseEnds))
+        {
+            return false;
+        }
+
+        _ = CancelHandlerAsync(responseEnds, termination);
+        return true;
+    }
+
+    private async Task CancelHandlerAsync(Task responseEnds, TaskCompletionSource termination)
+    {
+        try
+        {
+            Requests.CancelPendingRead();
+            await responseEnds;
+            // With a full fence: whoever creates it later sees the termination.
+            if (Interlocked.CompareExchange(ref _cancellation, null, null) is { } cancellation)
+            {
+                await cancellation.CancelAsync();
+            }
+        }
+        catch (Exception e)
+        {
+            ServerLog.TerminationFailed(Runtime.Logger, MethodName, e);
+        }
+        finally
+        {
+            termination.SetResult();
+        }
+    }
+
+    private CancellationTokenSource CreateCancellation()
+    {
+        var created = CancellationTokenSource.CreateLinkedTokenSource(_requestAborted);
+        if (Interlocked.CompareExchange(ref _cancellation, created, null) is { } first)
+        {
+            created.Dispose();
+            return first;
+        }
+
+        if (Response.Termination is not null)
+        {
+            created.Cancel();
+        }
+
+        return created;
+    }
+
+    /// <summary>Step 3, for every call: what the handler's outcome means.</summary>
+    private void End(Exception? failure)
+    {
+        var (status, trailers) = failure switch
+        {
+            null => (StatusCore, _responseTrailers ?? Metadata.Empty),
+            RpcException { StatusCode: not StatusCode.OK } rpc => (rpc.Status, Join(_responseTrailers, rpc.Trailers)),
+            // Nothing of the exception goes to the client.
+            _ => (new Status(StatusCode.Unknown, "The handler failed."), _responseTrailers ?? Metadata.Empty),
+        };
+        var clientHasGone = _clientHasGone || _requestAborted.IsCancellationRequested;
+        if (clientHasGone)
+        {
+            status = Status.DefaultCancelled;
+        }
+
+        if (!Response.TryEnd(status, trailers))
+        {
+            // The deadline or the stall watch was first, and has logged it.
+            return;
+        }
+
+        if (clientHasGone)
+        {
+            ServerLog.ClientGone(Runtime.Logger, MethodName);
+        }
+        else if (failure is not (null or RpcException { StatusCode: not StatusCode.OK }))
+        {
+            ServerLog.HandlerFailed(Runtime.Logger, MethodName, failure);
+        }
+        else if (status.StatusCode != StatusCode.OK)
+        {
+            ServerLog.EndedWithStatus(Runtime.Logger, MethodName, status.StatusCode, status.Detail);
+        }
+    }
+
+    /// <summary>Step 4.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _deadlineTimer?.Dispose();
+        await (Response.Termination ?? Task.CompletedTask);
+        if (!Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested)
+        {
+            await DrainAsync();
+        }
+
+        if (_isWatched)
+        {
+            Runtime.StallWatch.Remove(this);
+        }
+
+        Requests.RecordCounts();
+        Requests.Dispose();
+        Response.Dispose();
+        _cancellation?.Dispose();
+    }
+
+    /// <summary>
+    /// Sends the status, then reads and drops what the client still sends, for a while. Kestrel resets what is left of the stream (NO_ERROR,
+    /// RFC 9113 section 8.1): a reset that comes together with the status makes several clients lose the status.
+    /// </summary>
+    private async Task DrainAsync()
+    {
+        using var drain = new CancellationTokenSource(Runtime.Options.EarlyEndDrainTimeout, Runtime.Time);
+        try
+        {
+            await Http.Response.CompleteAsync().WaitAsync(drain.Token);
+            await Requests.DiscardAsync(drain.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The time is over, or the client has gone.
+        }
+    }
+
+    private void Watch()
+    {
+        if (!_isWatched)
+        {
+            _isWatched = true;
+            Runtime.StallWatch.Add(this);
+        }
+    }
+
+    private Metadata ReadRequestHeaders()
+    {
+        var metadata = new Metadata();
+        foreach (var (name, values) in Http.Request.Headers)
+        {
+            foreach (var value in values)
+            {
+                MetadataCodec.Read(name, value ?? "", metadata);
+            }
+        }
+
+        return metadata;
+    }
+
+    private static Metadata Join(Metadata? first, Metadata second)
+    {
+        if (first is null or { Count: 0 })
+        {
+            return second;
+        }
+
+        var both = new Metadata();
+        foreach (var entry in first)
+        {
+            both.Add(entry);
+        }
+
+        foreach (var entry in second)
+        {
+            both.Add(entry);
+        }
+
+        return both;
+    }
+}

@@ -1,0 +1,36 @@
+using System.IO.Pipelines;
+using Grpc.Wire;
+
+namespace Grpc.Server.Internal;
+
+/// <summary>Reads requests: a wait is watched for stalls, and a client's reset is a cancelled call.</summary>
+internal sealed class ServerMessageReader(ServerCall call, PipeReader pipe, int messageBytesMax, bool acceptsCompressed)
+    : MessageReader(pipe, messageBytesMax, acceptsCompressed)
+{
+    /// <summary>Adds what was read since the last time to the metrics.</summary>
+    public void RecordCounts()
+    {
+        if (MessagesRead > 0)
+        {
+            ServerMetrics.Received(call.MethodName, MessagesRead, BytesRead);
+            (MessagesRead, BytesRead) = (0, 0);
+        }
+    }
+
+    protected override void WaitBegins()
+    {
+        RecordCounts();
+        call.ReadWaitBegins();
+    }
+
+    protected override void WaitEnds() => call.ReadWaitEnds();
+
+    protected override Exception WaitWasCancelled() => call.CreateCancelledException(cause: null);
+
+    protected override Exception Translate(Exception transportFailure)
+    {
+        // Kestrel reports a reset stream and a lost connection as an IOException of the pending read.
+        call.ClientHasGone();
+        return call.CreateCancelledException(transportFailure);
+    }
+}

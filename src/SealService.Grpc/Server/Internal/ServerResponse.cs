@@ -1,0 +1,295 @@
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using Grpc.Core;
+using Grpc.Wire;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Grpc.Server.Internal;
+
+/// <summary>
+/// The response of a call: headers, messages, status. The handler's thread writes; the deadline's and the stall watch's threads may end
+/// it at any time. The gate decides who ends it, and nothing is written after that.
+/// </summary>
+internal sealed class ServerResponse : IDisposable
+{
+    // HTTP/2 error codes, RFC 9113 section 7.
+    private const int InternalError = 0x2;
+    private const int Cancel = 0x8;
+
+    // How long the trailers of a terminated call may take to leave before the stream is reset all the same.
+    private static readonly TimeSpan TrailersPatience = TimeSpan.FromSeconds(1);
+
+    private readonly ServerCall _call;
+    private readonly HttpResponse _http;
+    private readonly PipeWriter _body;
+    private readonly MessageWriter _messages;
+    private readonly Lock _gate = new();
+
+    // All of these are guarded by _gate.
+    private bool _hasEnded;
+    private bool _flushIsPending;
+    private bool _bodyHasBegun;
+    private bool _compresses;
+
+    // Written once, under _gate; read by any thread.
+    private volatile Task? _termination;
+
+    public ServerResponse(ServerCall call)
+    {
+        _call = call;
+        _http = call.Http.Response;
+        _body = _http.BodyWriter;
+        _messages = new MessageWriter(_body, call.Runtime.Options.MaxSendMessageBytes);
+        _http.ContentType = GrpcHeaders.ContentType;
+    }
+
+    public long UnflushedBytes => _body.UnflushedBytes;
+
+    /// <summary>Of a call that was ended from outside its handler: completes when that is done. Null for any other call.</summary>
+    public Task? Termination => _termination;
+
+    /// <summary>What the call ended with; written under the gate, to be read after an end was tried.</summary>
+    public StatusCode EndedWith { get; private set; }
+
+    /// <summary>Compresses what follows, if the client accepts gzip.</summary>
+    public void ChooseCompression(bool compress)
+    {
+        lock (_gate)
+        {
+            if (_bodyHasBegun)
+            {
+                throw new InvalidOperationException("The response headers have been sent.");
+            }
+
+            _compresses = compress && MessageCompression.AcceptsGzip(_call.Http.Request.Headers[GrpcHeaders.AcceptEncoding].ToString());
+        }
+    }
+
+    /// <summary>Sends the headers before the first message.</summary>
+    public ValueTask SendHeadersAsync(Metadata headers)
+    {
+        lock (_gate)
+        {
+            ThrowIfNotWritable();
+            if (_bodyHasBegun)
+            {
+                throw new InvalidOperationException("The response headers have been sent.");
+            }
+
+            var bytes = MetadataCodec.CountBytes(headers);
+            if (bytes > _call.Runtime.Options.MaxMetadataBytes)
+            {
+                throw new InvalidOperationException(
+                    $"The response headers count {bytes} bytes, over the limit of {_call.Runtime.Options.MaxMetadataBytes}.");
+            }
+
+            Append(_http.Headers, headers);
+            BeginBody();
+        }
+
+        return FlushAsync(CancellationToken.None);
+    }
+
+    /// <summary>Buffers one message.</summary>
+    public void Write<T>(Marshaller<T> marshaller, T message, WriteOptions? options)
+    {
+        lock (_gate)
+        {
+            ThrowIfNotWritable();
+            BeginBody();
+            _messages.Write(marshaller, message, _compresses && options?.Flags.HasFlag(WriteFlags.NoCompress) != true);
+        }
+    }
+
+    /// <summary>Sends what was buffered, and waits while the client has no room for it.</summary>
+    public ValueTask FlushAsync(CancellationToken cancellationToken)
+    {
+        ValueTask<FlushResult> flush;
+        lock (_gate)
+        {
+            ThrowIfNotWritable();
+            flush = _body.FlushAsync(cancellationToken);
+            if (flush.IsCompletedSuccessfully)
+            {
+                RecordCounts();
+                // An aborted request completes its flushes as if nothing had happened.
+                _ = flush.Result;
+                return _call.IsAborted ? ValueTask.FromException(_call.CreateCancelledException(cause: null)) : ValueTask.CompletedTask;
+            }
+
+            _flushIsPending = true;
+        }
+
+        return FlushAsyncCore(flush);
+    }
+
+    /// <summary>
+    /// Ends the response with a status, in the trailers or, when nothing was sent, in the headers alone. False when it has ended before.
+    /// </summary>
+    public bool TryEnd(Status status, Metadata trailers)
+    {
+        lock (_gate)
+        {
+            if (_hasEnded)
+            {
+                return false;
+            }
+
+            _hasEnded = true;
+            EndedWith = status.StatusCode;
+            if (_messages.IsBroken)
+            {
+                EndedWith = StatusCode.Internal;
+                ServerLog.ResponseBroken(_call.Runtime.Logger, _call.MethodName);
+                Reset(InternalError);
+                return true;
+            }
+
+            WriteStatus(status, trailers);
+            RecordCounts();
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Ends the response from outside the handler: status and end of the stream. When the handler is in the middle of a flush the client
+    /// is not reading, and only a reset gets through. False when it has ended before.
+    /// </summary>
+    /// <param name="status">The status to send.</param>
+    /// <param name="termination">Becomes <see cref="Termination"/> in the same instant.</param>
+    /// <param name="responseEnds">Completes when all of it is done.</param>
+    public bool TryTerminate(Status status, Task termination, out Task responseEnds)
+    {
+        responseEnds = Task.CompletedTask;
+        lock (_gate)
+        {
+            if (_hasEnded)
+            {
+                return false;
+            }
+
+            _hasEnded = true;
+            _termination = termination;
+            EndedWith = status.StatusCode;
+            if (_flushIsPending || _messages.IsBroken)
+            {
+                Reset(Cancel);
+                return true;
+            }
+
+            WriteStatus(status, Metadata.Empty);
+            RecordCounts();
+        }
+
+        responseEnds = CompleteAsync();
+        return true;
+    }
+
+    public void Dispose() => _messages.Dispose();
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask FlushAsyncCore(ValueTask<FlushResult> flush)
+    {
+        _call.WriteWaitBegins();
+        try
+        {
+            await flush;
+        }
+        finally
+        {
+            _call.WriteWaitEnds();
+            lock (_gate)
+            {
+                _flushIsPending = false;
+                RecordCounts();
+            }
+        }
+
+        if (_call.IsAborted)
+        {
+            throw _call.CreateCancelledException(cause: null);
+        }
+    }
+
+    private async Task CompleteAsync()
+    {
+        try
+        {
+            await _http.CompleteAsync().WaitAsync(TrailersPatience, _call.Runtime.Time);
+        }
+        catch (TimeoutException)
+        {
+            // A client that does not read holds up the trailers as well.
+            Reset(Cancel);
+        }
+    }
+
+    private void BeginBody()
+    {
+        if (_bodyHasBegun)
+        {
+            return;
+        }
+
+        _bodyHasBegun = true;
+        if (_compresses)
+        {
+            _http.Headers[GrpcHeaders.Encoding] = MessageCompression.Gzip;
+        }
+    }
+
+    private void WriteStatus(Status status, Metadata trailers)
+    {
+        var target = _bodyHasBegun ? _call.Http.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers : _http.Headers;
+        target[GrpcHeaders.Status] = StatusText.Of(status.StatusCode);
+        if (status.Detail.Length > 0)
+        {
+            target[GrpcHeaders.Message] = PercentEncoding.Encode(status.Detail);
+        }
+
+        var limit = _call.Runtime.Options.MaxMetadataBytes;
+        if (trailers.Count > 0 && MetadataCodec.CountBytes(trailers) is var bytes && bytes > limit)
+        {
+            ServerLog.TrailersTooLarge(_call.Runtime.Logger, _call.MethodName, bytes, limit);
+            return;
+        }
+
+        Append(target, trailers);
+    }
+
+    private static void Append(IHeaderDictionary target, Metadata metadata)
+    {
+        foreach (var entry in metadata)
+        {
+            if (!MetadataCodec.IsReserved(entry.Key))
+            {
+                target.Append(entry.Key, MetadataCodec.Write(entry));
+            }
+        }
+    }
+
+    private void Reset(int errorCode) => _call.Http.Features.Get<IHttpResetFeature>()?.Reset(errorCode);
+
+    private void RecordCounts()
+    {
+        _messages.TakeCounts(out var messages, out var bytes);
+        if (messages > 0)
+        {
+            ServerMetrics.Sent(_call.MethodName, messages, bytes);
+        }
+    }
+
+    private void ThrowIfNotWritable()
+    {
+        if (_hasEnded)
+        {
+            throw _call.CreateCancelledException(cause: null);
+        }
+
+        if (_flushIsPending)
+        {
+            throw new InvalidOperationException("The write before is still running: await it, writes can't overlap.");
+        }
+    }
+}

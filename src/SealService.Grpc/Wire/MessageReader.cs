@@ -1,0 +1,296 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using Grpc.Core;
+
+namespace Grpc.Wire;
+
+/// <summary>
+/// Cuts a pipe into messages and hands them out where they lie. A message is valid until the next call of any method here.
+/// Not thread-safe; server and client add what a wait and a failure mean to them.
+/// </summary>
+internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool acceptsCompressed) : IDisposable
+{
+    // What the last read of the pipe gave and no message was handed out from.
+    private ReadOnlySequence<byte> _unread;
+
+    // The pipe has a read result out, so it wants an AdvanceTo before the next read.
+    private bool _resultIsOut;
+    private bool _pipeEnded;
+    private PooledBuffer? _decompressed;
+
+    /// <summary>Whether the message that was read last came compressed.</summary>
+    public bool LastMessageWasCompressed { get; private set; }
+
+    /// <summary>Messages and bytes (with their prefixes, as received) since the counts were last taken.</summary>
+    protected int MessagesRead { get; set; }
+
+    protected long BytesRead { get; set; }
+
+    /// <summary>Whether the peer has ended its stream and all of it was read.</summary>
+    public bool IsAtEnd => _pipeEnded && _unread.IsEmpty;
+
+    /// <summary>The next message, if it has arrived completely.</summary>
+    /// <exception cref="RpcException">The stream is malformed or the message too large.</exception>
+    public bool TryRead(out ReadOnlySequence<byte> message)
+    {
+        if (!TryFindMessage(_unread, out var compressed, out var length))
+        {
+            message = default;
+            return false;
+        }
+
+        message = _unread.Slice(MessageHeader.SizeBytes, length);
+        _unread = _unread.Slice(message.End);
+        Count(ref message, compressed);
+        return true;
+    }
+
+    /// <summary>Waits until <see cref="TryRead"/> has a message (true) or the stream has ended (false).</summary>
+    /// <exception cref="RpcException">The stream is malformed or a message too large.</exception>
+    public ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (TryFindMessage(_unread, out _, out _))
+            {
+                return new(true);
+            }
+
+            if (_pipeEnded)
+            {
+                return _unread.IsEmpty ? new(false) : ValueTask.FromException<bool>(EndedInsideMessage());
+            }
+
+            if (!TryReadPipe())
+            {
+                return WaitToReadAsyncCore(cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Reads a stream that holds at most one message, up to its end; null when it holds none. The message is valid until the reader is
+    /// disposed.
+    /// </summary>
+    /// <exception cref="RpcException">INTERNAL when there is more than one; otherwise as for <see cref="TryRead"/>.</exception>
+    public async ValueTask<ReadOnlySequence<byte>?> ReadSingleAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var found = TryFindMessage(_unread, out var compressed, out var length);
+            if (found && _unread.Length > MessageHeader.SizeBytes + length)
+            {
+                throw new RpcException(new Status(StatusCode.Internal, "There is more than one message where only one may be."));
+            }
+
+            if (_pipeEnded)
+            {
+                if (!found)
+                {
+                    return _unread.IsEmpty ? null : throw EndedInsideMessage();
+                }
+
+                var message = _unread.Slice(MessageHeader.SizeBytes);
+                Count(ref message, compressed);
+                _unread = default;
+                return message;
+            }
+
+            if (!TryReadPipe())
+            {
+                await ReadPipeAsync(cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Reads and forgets what still comes, up to the end of the stream. Nothing can be read afterwards.</summary>
+    public async ValueTask DiscardAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (!_pipeEnded)
+            {
+                _unread = _unread.Slice(_unread.End);
+                Release();
+                var result = await pipe.ReadAsync(cancellationToken);
+                // A cancelled read was meant for the reader's user, who is gone.
+                (_unread, _resultIsOut, _pipeEnded) = (result.Buffer, true, result.IsCompleted);
+            }
+        }
+        catch (Exception e) when (IsTransportFailure(e))
+        {
+            throw Translate(e);
+        }
+    }
+
+    /// <summary>Ends a pending wait with the exception of <see cref="WaitWasCancelled"/>. The only member for other threads.</summary>
+    public void CancelPendingRead() => pipe.CancelPendingRead();
+
+    /// <summary>The stream has ended and no message of it is used any more: the pipe's buffers go back. Only where nobody else owns the pipe.</summary>
+    public void CompletePipe()
+    {
+        Dispose();
+        pipe.Complete();
+    }
+
+    /// <summary>Gives back what was rented. The pipe stays with its owner.</summary>
+    public void Dispose()
+    {
+        _unread = default;
+        _decompressed?.Dispose();
+        _decompressed = null;
+    }
+
+    /// <summary>The reader begins to wait for the peer.</summary>
+    protected virtual void WaitBegins()
+    {
+    }
+
+    /// <summary>The wait is over.</summary>
+    protected virtual void WaitEnds()
+    {
+    }
+
+    /// <summary>What <see cref="CancelPendingRead"/> means to the reader's user.</summary>
+    protected abstract Exception WaitWasCancelled();
+
+    /// <summary>What a failure of the transport means to the reader's user.</summary>
+    protected abstract Exception Translate(Exception transportFailure);
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> WaitToReadAsyncCore(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await ReadPipeAsync(cancellationToken);
+            if (TryFindMessage(_unread, out _, out _))
+            {
+                return true;
+            }
+
+            if (_pipeEnded)
+            {
+                return _unread.IsEmpty ? false : throw EndedInsideMessage();
+            }
+        }
+    }
+
+    /// <summary>Takes what the pipe has without waiting.</summary>
+    private bool TryReadPipe()
+    {
+        try
+        {
+            Release();
+            if (!pipe.TryRead(out var result))
+            {
+                return false;
+            }
+
+            Accept(result);
+            return true;
+        }
+        catch (Exception e) when (IsTransportFailure(e))
+        {
+            throw Translate(e);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ReadPipeAsync(CancellationToken cancellationToken)
+    {
+        WaitBegins();
+        try
+        {
+            Release();
+            Accept(await pipe.ReadAsync(cancellationToken));
+        }
+        catch (Exception e) when (IsTransportFailure(e))
+        {
+            throw Translate(e);
+        }
+        finally
+        {
+            WaitEnds();
+        }
+    }
+
+    private void Accept(in ReadResult result)
+    {
+        _resultIsOut = true;
+        _unread = result.Buffer;
+        if (result.IsCanceled)
+        {
+            throw WaitWasCancelled();
+        }
+
+        _pipeEnded = result.IsCompleted;
+    }
+
+    private void Release()
+    {
+        if (_resultIsOut)
+        {
+            // All of it counts as examined: Kestrel gives the client new window for examined bytes, and a reader that does not
+            // examine a partial message is called back at once, for ever.
+            pipe.AdvanceTo(_unread.Start, _unread.End);
+            _resultIsOut = false;
+            _unread = default;
+        }
+    }
+
+    /// <summary>Whether the buffer begins with a whole message. Limits are checked as soon as the prefix is here.</summary>
+    private bool TryFindMessage(in ReadOnlySequence<byte> buffer, out bool compressed, out int length)
+    {
+        compressed = false;
+        length = 0;
+        if (!MessageHeader.TryRead(buffer, out var flag, out var announced))
+        {
+            return false;
+        }
+
+        if (flag > 1)
+        {
+            throw new RpcException(new Status(StatusCode.Internal, $"{flag} is not a compressed-flag of a message."));
+        }
+
+        if (announced > (uint)messageBytesMax)
+        {
+            throw new RpcException(new Status(
+                StatusCode.ResourceExhausted,
+                $"The message has {announced} bytes, over the limit of {messageBytesMax}."));
+        }
+
+        compressed = flag == 1;
+        length = (int)announced;
+        return buffer.Length - MessageHeader.SizeBytes >= length;
+    }
+
+    private void Count(ref ReadOnlySequence<byte> message, bool compressed)
+    {
+        MessagesRead++;
+        BytesRead += MessageHeader.SizeBytes + message.Length;
+        LastMessageWasCompressed = compressed;
+        if (compressed)
+        {
+            message = Decompress(message);
+        }
+    }
+
+    private ReadOnlySequence<byte> Decompress(in ReadOnlySequence<byte> message)
+    {
+        if (!acceptsCompressed)
+        {
+            throw new RpcException(new Status(StatusCode.Internal, "The message is marked as compressed, but no encoding was announced."));
+        }
+
+        _decompressed ??= new PooledBuffer();
+        _decompressed.Clear();
+        MessageCompression.Decompress(message, _decompressed, messageBytesMax);
+        return new(_decompressed.Written);
+    }
+
+    private static bool IsTransportFailure(Exception e) => e is not (RpcException or OperationCanceledException);
+
+    private static RpcException EndedInsideMessage() => new(new Status(StatusCode.Internal, "The stream ended inside a message."));
+}

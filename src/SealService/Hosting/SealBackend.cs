@@ -1,0 +1,103 @@
+using SealService.Configuration;
+using SealService.Ledger;
+using SealService.Ledger.Storage;
+using SealService.Merkle;
+using SealService.Pkcs11;
+
+namespace SealService.Hosting;
+
+/// <summary>What the services stand on: the token and the ledgers, opened in order and closed in the opposite one.</summary>
+internal sealed class SealBackend : IAsyncDisposable
+{
+    private readonly Token _token;
+    private readonly List<HostedLedger> _ledgers;
+
+    private SealBackend(Token token, List<HostedLedger> ledgers)
+    {
+        _token = token;
+        _ledgers = ledgers;
+        Ledgers = new LedgerDirectory(ledgers);
+        Faulted = Task.WhenAny(ledgers.Select(l => l.Ledger.Faulted)).Unwrap();
+    }
+
+    public LedgerDirectory Ledgers { get; }
+
+    /// <summary>Completes when a ledger's state is unknown, so that the process must end.</summary>
+    public Task<Exception> Faulted { get; }
+
+    /// <exception cref="HsmException">Module, token, PIN or key can't be used; the message says which.</exception>
+    /// <exception cref="LedgerException">A ledger can't be opened; the message names the folder or the file.</exception>
+    public static async Task<SealBackend> OpenAsync(SealOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        var token = await Token.OpenAsync(
+            new TokenOptions
+            {
+                ModulePath = options.Hsm.Module,
+                TokenLabel = options.Hsm.TokenLabel.Length > 0 ? options.Hsm.TokenLabel : null,
+                TokenSerial = options.Hsm.TokenSerial.Length > 0 ? options.Hsm.TokenSerial : null,
+                PinFile = options.Hsm.PinFile,
+                Sessions = options.Hsm.SessionsMax,
+                QueuedRequests = options.Hsm.QueueLengthMax,
+                SignTimeout = options.Hsm.SignTimeout,
+                ReinitializeInterval = options.Hsm.ReinitializeInterval,
+                RequireHardwareOrigin = options.Hsm.RequireHardwareOrigin,
+                Ed25519Verifier = static (key, message, signature) => VerifierKey.CreateEd25519("token", key).Verify(message, signature),
+            },
+            time,
+            loggers,
+            cancellationToken);
+        var ledgers = new List<HostedLedger>();
+        try
+        {
+            foreach (var ledger in options.Ledgers)
+            {
+                ledgers.Add(await OpenLedgerAsync(ledger, options.Hsm, token, time, loggers, cancellationToken));
+            }
+
+            return new SealBackend(token, ledgers);
+        }
+        catch
+        {
+            await CloseAsync(token, ledgers);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await CloseAsync(_token, _ledgers);
+
+    private static async Task<HostedLedger> OpenLedgerAsync(
+        LedgerEntryOptions options, HsmOptions hsm, Token token, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        var key = await token.GetSigningKeyAsync(options.KeyLabel, cancellationToken);
+        var verifierKey = key.Algorithm == KeyAlgorithm.Ed25519
+            ? VerifierKey.CreateEd25519(options.Origin, key.PublicKey.Span)
+            : VerifierKey.CreateEcdsaP256(options.Origin, key.SubjectPublicKeyInfo.Span);
+        var ledger = await SealLedger.OpenAsync(
+            new LedgerOptions
+            {
+                Folder = options.Folder,
+                Origin = options.Origin,
+                EntriesPerBatchMax = options.BatchEntriesMax,
+                BatchBytesMax = options.BatchBytesMax,
+                SigningTimeout = hsm.SignTimeout,
+                AppendTimeout = options.CommitTimeout,
+            },
+            FasterLogStorage.Open(options.Folder, new FasterLogStorageOptions { FreeBytesMin = (long)options.DiskFreeMinMib << 20 }, loggers),
+            verifierKey,
+            key.SignAsync,
+            time,
+            loggers,
+            cancellationToken);
+        return new HostedLedger(options, ledger, key, verifierKey);
+    }
+
+    private static async Task CloseAsync(Token token, List<HostedLedger> ledgers)
+    {
+        foreach (var ledger in ledgers)
+        {
+            await ledger.Ledger.DisposeAsync();
+        }
+
+        await token.DisposeAsync();
+    }
+}

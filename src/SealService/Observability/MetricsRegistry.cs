@@ -1,0 +1,113 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+
+namespace SealService.Observability;
+
+/// <summary>
+/// Gathers every instrument of the meters whose name starts with <c>SealService</c> or <c>System.Runtime</c>, for <see cref="PrometheusText"/>.
+/// Stands in for an exporter package that does not restore; the instruments themselves are the single source.
+/// </summary>
+internal sealed class MetricsRegistry : IDisposable
+{
+    /// <summary>Most label combinations kept of one instrument; further ones are counted together under <c>overflow</c>.</summary>
+    internal const int SeriesPerInstrumentMax = 256;
+
+    private static readonly KeyValuePair<string, object?>[] OverflowTags = [new("overflow", "true")];
+
+    // Guarded by the concurrent dictionaries themselves; a series is mutated by Interlocked or under its own lock.
+    private readonly ConcurrentDictionary<Instrument, InstrumentSeries> _instruments = new();
+    private readonly MeterListener _listener = new();
+
+    public MetricsRegistry()
+    {
+        _listener.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Name.StartsWith("SealService", StringComparison.Ordinal) || instrument.Meter.Name == "System.Runtime")
+            {
+                listener.EnableMeasurementEvents(instrument, _instruments.GetOrAdd(instrument, static i => new InstrumentSeries(i)));
+            }
+        };
+        _listener.SetMeasurementEventCallback<long>(static (_, value, tags, state) => ((InstrumentSeries)state!).Record(value, tags));
+        _listener.SetMeasurementEventCallback<int>(static (_, value, tags, state) => ((InstrumentSeries)state!).Record(value, tags));
+        _listener.SetMeasurementEventCallback<double>(static (_, value, tags, state) => ((InstrumentSeries)state!).Record(value, tags));
+        _listener.Start();
+    }
+
+    /// <summary>The instruments with their present values; observable ones are asked now.</summary>
+    public IEnumerable<InstrumentSeries> Collect()
+    {
+        _listener.RecordObservableInstruments();
+        return _instruments.Values.OrderBy(i => i.Instrument.Name, StringComparer.Ordinal);
+    }
+
+    public void Dispose() => _listener.Dispose();
+
+    /// <summary>One instrument and its values by label set.</summary>
+    internal sealed class InstrumentSeries(Instrument instrument)
+    {
+        // Seconds from 50 µs to 30 s; other units use powers of four.
+        private static readonly double[] SecondBounds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+        private static readonly double[] CountBounds = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
+
+        private readonly ConcurrentDictionary<string, Series> _series = new(StringComparer.Ordinal);
+
+        public Instrument Instrument { get; } = instrument;
+
+        public bool IsHistogram { get; } = instrument.GetType().Name.StartsWith("Histogram", StringComparison.Ordinal);
+
+        public bool IsMonotonic { get; } = instrument.GetType().Name is ['C', 'o', 'u', 'n', 't', 'e', 'r', ..] or "ObservableCounter`1";
+
+        public bool IsObservable { get; } = instrument.IsObservable;
+
+        public double[] Bounds => Instrument.Unit == "s" ? SecondBounds : CountBounds;
+
+        public IEnumerable<Series> Values => _series.Values;
+
+        public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            var key = PrometheusText.FormatLabels(tags);
+            if (!_series.TryGetValue(key, out var series))
+            {
+                if (_series.Count >= SeriesPerInstrumentMax)
+                {
+                    key = PrometheusText.FormatLabels(OverflowTags);
+                }
+
+                series = _series.GetOrAdd(key, static (k, self) => new Series(k, self.IsHistogram ? new long[self.Bounds.Length + 1] : null), this);
+            }
+
+            series.Record(value, this);
+        }
+    }
+
+    /// <summary>The values of one label set. All mutable fields are guarded by the object's own lock.</summary>
+    internal sealed class Series(string labels, long[]? buckets)
+    {
+        public string Labels { get; } = labels;
+
+        public double Value { get; private set; }
+
+        public long Count { get; private set; }
+
+        public long[]? Buckets { get; } = buckets;
+
+        public void Record(double value, InstrumentSeries of)
+        {
+            lock (this)
+            {
+                Count++;
+                if (Buckets is not null)
+                {
+                    var bucket = Array.BinarySearch(of.Bounds, value);
+                    Buckets[bucket >= 0 ? bucket : ~bucket]++;
+                    Value += value;
+                }
+                else
+                {
+                    var isAbsolute = of.IsObservable || of.Instrument.GetType().Name.StartsWith("Gauge", StringComparison.Ordinal);
+                    Value = isAbsolute ? value : Value + value;
+                }
+            }
+        }
+    }
+}

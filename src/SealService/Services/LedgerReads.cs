@@ -1,0 +1,13 @@
+using SealService.Ledger;
+using SealService.Merkle;
+
+namespace SealService.Services;
+
+/// <summary>Reads of entries that are known to be there.</summary>
+internal static class LedgerReads
+{
+    /// <summary>The receipt of an entry of this ledger against its newest head.</summary>
+    /// <exception cref="LedgerException">The ledger does not have it after all.</exception>
+    public static async ValueTask<Receipt> ReadReceiptAsync(this SealLedger ledger, long index, CancellationToken cancellationToken) =>
+        await ledger.GetReceiptAsync(index, cancellationToken) ?? throw new LedgerException($"Entry {index} should be in the ledger, and is not.");
+}

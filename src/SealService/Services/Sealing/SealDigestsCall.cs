@@ -1,0 +1,163 @@
+using System.Buffers;
+using System.Runtime.ExceptionServices;
+using Grpc.Core;
+using Grpc.Server;
+using SealService.Configuration;
+using SealService.Hosting;
+using SealService.Merkle;
+using SealService.Wire;
+
+namespace SealService.Services.Sealing;
+
+/// <summary>One call of <c>seal.v1.Sealing/SealDigests</c>: digests that the client computed, many a message.</summary>
+internal sealed class SealDigestsCall(
+    LedgerDirectory ledgers, LimitOptions limits, ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses) : IDisposable
+{
+    private const ulong Sha256Algorithm = 1; // DIGEST_ALGORITHM_SHA256
+
+    private readonly DocumentFields _fields = new();
+    private SealingStream? _stream;
+
+    /// <summary>Runs the call to its end.</summary>
+    /// <param name="cancellationToken">The client has gone.</param>
+    /// <param name="stopping">The server is stopping: what was accepted is finished, nothing more is read.</param>
+    public async Task RunAsync(CancellationToken cancellationToken, CancellationToken stopping)
+    {
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+        try
+        {
+            while (await requests.WaitToReadAsync(until.Token))
+            {
+                while (requests.TryRead(out var message))
+                {
+                    await HandleAsync(message, cancellationToken);
+                }
+
+                _stream?.Pause();
+                if (_stream is { Ended.IsCancellationRequested: true } ended)
+                {
+                    throw ended.Fault ?? new OperationCanceledException(ended.Ended);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_stream?.Fault is { } fault)
+        {
+            ExceptionDispatchInfo.Throw(fault);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            // falls through to finishing what was accepted
+        }
+
+        if (_stream is { } stream)
+        {
+            await SealingFault.ThrowInsteadOfCancellationAsync(stream, stream.CompleteAsync());
+        }
+
+        if (stopping.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping. Digests that were not answered were not sealed."));
+        }
+    }
+
+    public void Dispose() => _stream?.Dispose();
+
+    private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
+    {
+        if (!SealDigestsMessage.TryRead(bytes, out var message))
+        {
+            throw BadRequest.Of("SealDigestsRequest", "is not valid protobuf");
+        }
+
+        if (message.HasOptions && _stream is not null)
+        {
+            throw BadRequest.Of("options", "must be in the stream's first message only");
+        }
+
+        Check(message);
+        var settings = message.HasOptions ? StreamOptionsReader.Read(message.Options) : default;
+        _stream ??= new SealingStream(ledgers.Get(settings.Ledger), settings.FullReceipts, responses, limits, cancellationToken);
+        var columns = new Columns(message.SizesBytes, message.IdempotencyKeys, message.DocumentIds);
+        var rest = message.Digests;
+        var position = 0;
+        var sealing = SealRun(ref position, ref rest, message.FirstReference, columns);
+        return rest.IsEmpty ? sealing : ContinueAsync(sealing, position, rest, message.FirstReference, columns);
+    }
+
+    private static void Check(in SealDigestsMessage message)
+    {
+        if (message.Digests.IsEmpty)
+        {
+            return;
+        }
+
+        if (message.Digests.Length % MerkleHash.Size != 0)
+        {
+            throw BadRequest.Of("digests", $"has {message.Digests.Length} bytes, which is not a multiple of 32");
+        }
+
+        if (message.Algorithm != Sha256Algorithm)
+        {
+            throw BadRequest.Of("algorithm", $"is {message.Algorithm}; it must be DIGEST_ALGORITHM_SHA256 (1)");
+        }
+
+        foreach (var (name, count) in new[]
+        {
+            ("document_sizes_bytes", message.SizesBytes?.Count), ("idempotency_keys", message.IdempotencyKeys?.Count), ("document_ids", message.DocumentIds?.Count),
+        })
+        {
+            if (count is { } given && given != message.Count)
+            {
+                throw BadRequest.Of(name, $"has {given} elements for {message.Count} digests; give none or one for each");
+            }
+        }
+
+        if (message.SizesBytes?.Any(size => size < 0) == true)
+        {
+            throw BadRequest.Of("document_sizes_bytes", "has a negative element");
+        }
+    }
+
+    // Seals digests for as long as none of them waits for the ledger or the client; then gives back what it waits for, and what is left.
+    private ValueTask SealRun(ref int position, ref ReadOnlySequence<byte> rest, ulong firstReference, in Columns columns)
+    {
+        var reader = new SequenceReader<byte>(rest);
+        Span<byte> digest = stackalloc byte[MerkleHash.Size];
+        while (reader.TryCopyTo(digest))
+        {
+            reader.Advance(MerkleHash.Size);
+            var sealing = SealOne(position, firstReference + (ulong)position, MerkleHash.Read(digest), columns);
+            position++;
+            if (!sealing.IsCompletedSuccessfully)
+            {
+                rest = rest.Slice(reader.Position);
+                return sealing;
+            }
+        }
+
+        rest = default;
+        return default;
+    }
+
+    private async ValueTask ContinueAsync(ValueTask sealing, int position, ReadOnlySequence<byte> rest, ulong firstReference, Columns columns)
+    {
+        await sealing;
+        while (!rest.IsEmpty)
+        {
+            await SealRun(ref position, ref rest, firstReference, columns);
+        }
+    }
+
+    private ValueTask SealOne(int position, ulong reference, in MerkleHash digest, in Columns columns)
+    {
+        _fields.Reset();
+        if (!_fields.TrySet(columns.IdempotencyKeys?[position], columns.DocumentIds?[position], out var error))
+        {
+            return _stream!.FailAsync(reference, StatusCode.InvalidArgument, error.Message);
+        }
+
+        return _stream!.SealAsync(reference, EntryKind.Digest, digest, columns.SizesBytes?[position] ?? 0, _fields);
+    }
+
+    private readonly record struct Columns(List<long>? SizesBytes, List<byte[]>? IdempotencyKeys, List<byte[]>? DocumentIds);
+}

@@ -1,0 +1,185 @@
+using System.Buffers;
+using System.Text;
+using Grpc.Core;
+using Grpc.Server;
+using Seal.V1;
+using SealService.Configuration;
+using SealService.Hosting;
+using SealService.Ledger;
+using SealService.Merkle;
+using SealService.Wire;
+using EntryKind = SealService.Merkle.EntryKind;
+
+namespace SealService.Services.Sealing;
+
+/// <summary>One call of <c>seal.v1.Sealing/SealDocument</c>: a header, chunks, and one full receipt.</summary>
+internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions limits, ServerStreamReader<ReadOnlySequence<byte>> requests)
+{
+    private readonly DocumentFields _fields = new();
+
+    public async Task<SealDocumentResponse> RunAsync(CancellationToken cancellationToken)
+    {
+        HostedLedger? ledger = null;
+        using var hash = new Sha256Incremental();
+        long size = 0;
+        while (await requests.WaitToReadAsync(cancellationToken))
+        {
+            while (requests.TryRead(out var message))
+            {
+                if (ledger is null)
+                {
+                    ledger = ReadHeader(message);
+                }
+                else
+                {
+                    size += AppendChunk(message, hash, size);
+                }
+            }
+        }
+
+        if (ledger is null)
+        {
+            throw BadRequest.Of("header", "is missing: it must be the stream's first message");
+        }
+
+        var digest = hash.Finish();
+        if (_fields.ExpectedSha256 is { } expected && expected != digest)
+        {
+            throw BadRequest.Of("header.document.expected_sha256", $"is {expected}, but the document's SHA-256 is {digest}");
+        }
+
+        return await SealAsync(ledger.Ledger, digest, size, cancellationToken);
+    }
+
+    // SealDocumentRequest { 1: header { 1: ledger  2: document }  2: chunk }
+    private HostedLedger ReadHeader(in ReadOnlySequence<byte> message)
+    {
+        var reader = new ProtobufReader(message);
+        if (!reader.TryReadTag(out var tag) || tag != ProtobufReader.Tag(1, ProtobufReader.LengthDelimited) || !reader.TryReadBytes(out var header))
+        {
+            throw BadRequest.Of("header", "is missing: it must be the stream's first message");
+        }
+
+        string? name = null;
+        var fields = new ProtobufReader(header);
+        while (!fields.AtEnd)
+        {
+            if (!fields.TryReadTag(out tag))
+            {
+                throw BadRequest.Of("header", "is not valid protobuf");
+            }
+
+            switch (tag)
+            {
+                case (1 << 3) | ProtobufReader.LengthDelimited when fields.TryReadBytes(out var ledger) && ledger.Length <= DocumentFields.IdBytesMax:
+                    name = Encoding.UTF8.GetString(ledger);
+                    break;
+                case (2 << 3) | ProtobufReader.LengthDelimited when fields.TryReadBytes(out var document):
+                    if (!_fields.TryRead(document, out var error))
+                    {
+                        throw BadRequest.Of("header.document." + error.Field, error.Description!);
+                    }
+
+                    break;
+                default:
+                    if (!fields.TrySkip(tag))
+                    {
+                        throw BadRequest.Of("header", "is not valid protobuf, or its ledger is longer than 128 bytes");
+                    }
+
+                    break;
+            }
+        }
+
+        return ledgers.Get(name);
+    }
+
+    private long AppendChunk(in ReadOnlySequence<byte> message, Sha256Incremental hash, long sizeBefore)
+    {
+        var reader = new ProtobufReader(message);
+        if (!reader.TryReadTag(out var tag) || tag != ProtobufReader.Tag(2, ProtobufReader.LengthDelimited) || !reader.TryReadBytes(out var chunk) || !reader.AtEnd)
+        {
+            throw BadRequest.Of("chunk", "is missing: after the header every message is a chunk");
+        }
+
+        if (sizeBefore + chunk.Length > limits.DocumentBytesMax)
+        {
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, $"The document is larger than {limits.DocumentBytesMax} bytes (Seal:Limits:DocumentBytesMax)."));
+        }
+
+        hash.Append(chunk);
+        return chunk.Length;
+    }
+
+    private async Task<SealDocumentResponse> SealAsync(SealLedger ledger, MerkleHash digest, long size, CancellationToken cancellationToken)
+    {
+        while (_fields.IdempotencyKeySha256 is { } key)
+        {
+            var result = await ledger.ClaimAsync(key, digest, cancellationToken);
+            switch (result.Outcome)
+            {
+                case ClaimOutcome.Claimed:
+                    using (result.Claim)
+                    {
+                        return await AddAsync(ledger, digest, size, result.Claim, cancellationToken);
+                    }
+
+                case ClaimOutcome.Conflict:
+                    throw new RpcException(new Status(StatusCode.AlreadyExists, "idempotency_key was used for a document with another digest."));
+                default:
+                    var index = result.Outcome == ClaimOutcome.Sealed ? result.Index : await result.WaitForIndexAsync(cancellationToken);
+                    if (index is { } found)
+                    {
+                        return new SealDocumentResponse { Receipt = (await ledger.ReadReceiptAsync(found, cancellationToken)).ToMessage(), AlreadySealed = true };
+                    }
+
+                    break; // the other call's batch failed: the key is free again
+            }
+        }
+
+        return await AddAsync(ledger, digest, size, claim: null, cancellationToken);
+    }
+
+    private async Task<SealDocumentResponse> AddAsync(SealLedger ledger, MerkleHash digest, long size, Claim? claim, CancellationToken cancellationToken)
+    {
+        using var writer = ledger.CreateWriter();
+        while (!TryAdd(writer, digest, size, claim))
+        {
+            if (!await writer.WaitToEnterAsync(cancellationToken))
+            {
+                throw new RpcException(new Status(StatusCode.Unavailable, "The ledger takes no more documents: the server is stopping. The document was not sealed."));
+            }
+        }
+
+        writer.Complete();
+        using var segment = await writer.ReadSealedAsync(cancellationToken) ?? throw new InvalidOperationException("A document that was added was not answered.");
+        return segment.Failure is { } failure
+            ? throw new RpcException(new Status(LedgerStatus.CodeOf(failure), failure.Message))
+            : new SealDocumentResponse { Receipt = segment.GetReceipt(0).ToMessage() };
+    }
+
+    private bool TryAdd(LedgerWriter writer, in MerkleHash digest, long size, Claim? claim)
+    {
+        if (!writer.TryEnter())
+        {
+            return false;
+        }
+
+        try
+        {
+            return writer.TryAdd(0, new DocumentSeal
+            {
+                Kind = EntryKind.Document,
+                Digest = digest.AsSpan(),
+                SizeBytes = size,
+                DocumentId = _fields.DocumentId,
+                MetadataCommitment = _fields.MetadataCommitment,
+                Claim = claim,
+            });
+        }
+        finally
+        {
+            writer.Leave();
+        }
+    }
+}

@@ -1,0 +1,245 @@
+using System.Buffers;
+using System.Runtime.ExceptionServices;
+using Grpc.Core;
+using Grpc.Server;
+using SealService.Configuration;
+using SealService.Hosting;
+using SealService.Merkle;
+using SealService.Wire;
+
+namespace SealService.Services.Sealing;
+
+/// <summary>
+/// One call of <c>seal.v1.Sealing/SealDocuments</c>: reads messages in the transport's buffers, hashes what they carry, and hands each
+/// document to its <see cref="SealingStream"/>. One loop, one document at a time.
+/// </summary>
+internal sealed class SealDocumentsCall(
+    LedgerDirectory ledgers, LimitOptions limits, ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses) : IDisposable
+{
+    private readonly Dictionary<ulong, OpenDocument> _open = [];
+    private readonly Stack<OpenDocument> _closed = []; // to be used again
+    private readonly DocumentFields _wholeFields = new();
+    private readonly Sha256Incremental _wholeHash = new();
+    private SealingStream? _stream;
+
+    /// <summary>Runs the call to its end.</summary>
+    /// <param name="cancellationToken">The client has gone.</param>
+    /// <param name="stopping">The server is stopping: what was accepted is finished, nothing more is read.</param>
+    public async Task RunAsync(CancellationToken cancellationToken, CancellationToken stopping)
+    {
+        var drained = await ReadAsync(cancellationToken, stopping);
+        if (_stream is { } stream)
+        {
+            await SealingFault.ThrowInsteadOfCancellationAsync(stream, stream.CompleteAsync());
+        }
+
+        if (drained)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping. Documents that were not answered were not sealed."));
+        }
+
+        if (_open.Count > 0)
+        {
+            throw BadRequest.Of("end", $"is missing for {_open.Count} documents that were begun; they were not sealed");
+        }
+    }
+
+    public void Dispose()
+    {
+        _stream?.Dispose();
+        _wholeHash.Dispose();
+        foreach (var document in _open.Values.Concat(_closed))
+        {
+            document.Dispose();
+        }
+    }
+
+    // True when it ended because the server is stopping.
+    private async Task<bool> ReadAsync(CancellationToken cancellationToken, CancellationToken stopping)
+    {
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+        try
+        {
+            while (await requests.WaitToReadAsync(until.Token))
+            {
+                while (requests.TryRead(out var message))
+                {
+                    var handling = HandleAsync(message, cancellationToken);
+                    if (!handling.IsCompletedSuccessfully)
+                    {
+                        await handling;
+                    }
+                }
+
+                _stream?.Pause();
+                if (_stream is { Ended.IsCancellationRequested: true } ended)
+                {
+                    throw ended.Fault ?? new OperationCanceledException(ended.Ended);
+                }
+            }
+
+            return false;
+        }
+        catch (OperationCanceledException) when (_stream?.Fault is { } fault)
+        {
+            ExceptionDispatchInfo.Throw(fault);
+            return false; // not reached
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            _stream?.Pause();
+            return true;
+        }
+    }
+
+    private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
+    {
+        if (!SealDocumentsMessage.TryRead(bytes, out var message))
+        {
+            throw BadRequest.Of("part", "is missing, given twice, or the message is not valid protobuf");
+        }
+
+        if (message.Part == DocumentsPart.Options)
+        {
+            OpenStream(StreamOptionsReader.Read(message.Header), cancellationToken);
+            return default;
+        }
+
+        var stream = _stream ??= CreateStream(default, cancellationToken);
+        return message.Part switch
+        {
+            DocumentsPart.Whole => SealWhole(stream, message),
+            DocumentsPart.Begin => Begin(stream, message),
+            DocumentsPart.Chunk => Append(stream, message),
+            DocumentsPart.End => End(stream, message.Reference),
+            _ => Abandon(message.Reference),
+        };
+    }
+
+    private void OpenStream(StreamSettings settings, CancellationToken cancellationToken)
+    {
+        if (_stream is not null)
+        {
+            throw BadRequest.Of("options", "must be the stream's first message, or never be sent");
+        }
+
+        _stream = CreateStream(settings, cancellationToken);
+    }
+
+    private SealingStream CreateStream(StreamSettings settings, CancellationToken cancellationToken) =>
+        new(ledgers.Get(settings.Ledger), settings.FullReceipts, responses, limits, cancellationToken);
+
+    private ValueTask SealWhole(SealingStream stream, in SealDocumentsMessage message)
+    {
+        _wholeFields.Reset();
+        if (!_wholeFields.TryRead(message.Header, out var error))
+        {
+            return stream.FailAsync(message.Reference, StatusCode.InvalidArgument, error.Message);
+        }
+
+        if (message.Content.Length > limits.DocumentBytesMax)
+        {
+            return stream.FailAsync(message.Reference, StatusCode.ResourceExhausted, DocumentTooLarge);
+        }
+
+        if (_open.ContainsKey(message.Reference))
+        {
+            return stream.FailAsync(message.Reference, StatusCode.InvalidArgument, "ref is that of a document that was begun and has not ended.");
+        }
+
+        if (message.Content.Length > LongHashBytesMin)
+        {
+            stream.Pause();
+        }
+
+        _wholeHash.Append(message.Content);
+        return stream.SealAsync(message.Reference, EntryKind.Document, _wholeHash.Finish(), message.Content.Length, _wholeFields);
+    }
+
+    private ValueTask Begin(SealingStream stream, in SealDocumentsMessage message)
+    {
+        if (_open.ContainsKey(message.Reference))
+        {
+            throw BadRequest.Of("ref", $"{message.Reference} is that of a document that was begun and has not ended");
+        }
+
+        if (_open.Count >= limits.OpenDocumentsPerStreamMax)
+        {
+            throw new RpcException(new Status(StatusCode.ResourceExhausted,
+                $"begin: {limits.OpenDocumentsPerStreamMax} documents of this stream are begun and not ended, which is the limit (Seal:Limits:OpenDocumentsPerStreamMax)."));
+        }
+
+        var document = _closed.TryPop(out var reused) ? reused : new OpenDocument();
+        document.Reset();
+        _open.Add(message.Reference, document);
+        if (document.Fields.TryRead(message.Header, out var error))
+        {
+            return default;
+        }
+
+        document.Failed = true; // its chunks are on their way
+        return stream.FailAsync(message.Reference, StatusCode.InvalidArgument, error.Message);
+    }
+
+    private ValueTask Append(SealingStream stream, in SealDocumentsMessage message)
+    {
+        var document = Find(message.Reference, "chunk");
+        if (document.Failed)
+        {
+            return default;
+        }
+
+        document.SizeBytes += message.Content.Length;
+        if (document.SizeBytes > limits.DocumentBytesMax)
+        {
+            document.Failed = true;
+            return stream.FailAsync(message.Reference, StatusCode.ResourceExhausted, DocumentTooLarge);
+        }
+
+        stream.Pause();
+        document.Hash.Append(message.Content);
+        return default;
+    }
+
+    private ValueTask End(SealingStream stream, ulong reference)
+    {
+        var document = Find(reference, "end");
+        _open.Remove(reference);
+        if (document.Failed)
+        {
+            _closed.Push(document);
+            return default;
+        }
+
+        var sealing = stream.SealAsync(reference, EntryKind.Document, document.Hash.Finish(), document.SizeBytes, document.Fields);
+        if (sealing.IsCompletedSuccessfully)
+        {
+            _closed.Push(document);
+            return default;
+        }
+
+        return Await(sealing, document);
+
+        async ValueTask Await(ValueTask pending, OpenDocument of)
+        {
+            await pending;
+            _closed.Push(of);
+        }
+    }
+
+    private ValueTask Abandon(ulong reference)
+    {
+        var document = Find(reference, "abandon");
+        _open.Remove(reference);
+        _closed.Push(document);
+        return default;
+    }
+
+    private OpenDocument Find(ulong reference, string part) =>
+        _open.TryGetValue(reference, out var document) ? document : throw BadRequest.Of("ref", $"{reference} of a message with {part} is not that of a document that was begun");
+
+    /// <summary>Above this size hashing takes longer than the ledger should wait for a visitor (some 10 µs).</summary>
+    private const int LongHashBytesMin = 16 * 1024;
+
+    private string DocumentTooLarge => $"The document is larger than {limits.DocumentBytesMax} bytes (Seal:Limits:DocumentBytesMax).";
+}

@@ -1,0 +1,138 @@
+using System.Buffers;
+using Grpc.Core;
+using Grpc.Server;
+using Seal.V1;
+using SealService.Hosting;
+using SealService.Merkle;
+using SealService.Wire;
+
+namespace SealService.Services;
+
+/// <summary>
+/// Implements <c>seal.v1.Verification</c> with the keys of this server's ledgers. Both methods carry documents, so both are bound to the
+/// transport's buffers; see <see cref="Bind"/>.
+/// </summary>
+internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain drain) : Verification.VerificationBase
+{
+    // Answers are flushed at the latest when so many bytes wait.
+    private const int UnflushedBytesMax = 32 * 1024;
+
+    private readonly ReceiptVerifier _verifier = new(ledgers.All.Select(l => l.VerifierKey));
+
+    /// <summary>Adds the service's methods to a server.</summary>
+    public void Bind(GrpcServerBuilder server) => server
+        .AddService(Verification.BindService(this))
+        .Replace(RawMethods.VerifyDocument, VerifyDocumentAsync)
+        .Replace(RawMethods.VerifyReceipts, VerifyReceiptsAsync);
+
+    private async Task<VerifyDocumentResponse> VerifyDocumentAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerCallContext context)
+    {
+        Merkle.Receipt? receipt = null;
+        using var hash = new Sha256Incremental();
+        long size = 0;
+        while (await requests.WaitToReadAsync(context.CancellationToken))
+        {
+            while (requests.TryRead(out var message))
+            {
+                if (receipt is null)
+                {
+                    receipt = ReadReceipt(message);
+                }
+                else
+                {
+                    size += AppendChunk(message, hash);
+                }
+            }
+        }
+
+        return receipt is null
+            ? throw BadRequest.Of("receipt", "is missing: it must be the stream's first message")
+            : new VerifyDocumentResponse { Report = ToMessage(_verifier.Verify(receipt, hash.Finish(), size)) };
+    }
+
+    private async Task VerifyReceiptsAsync(
+        ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<VerificationAnswer> responses, ServerCallContext context)
+    {
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Token);
+        using var hash = new Sha256Incremental();
+        try
+        {
+            while (await requests.WaitToReadAsync(until.Token))
+            {
+                while (requests.TryRead(out var message))
+                {
+                    responses.Write(Verify(message, hash));
+                    if (responses.UnflushedBytes > UnflushedBytesMax)
+                    {
+                        await responses.FlushAsync(context.CancellationToken);
+                    }
+                }
+
+                await responses.FlushAsync(context.CancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (drain.Token.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping. Receipts that were not answered were not checked."));
+        }
+    }
+
+    private VerificationAnswer Verify(in ReadOnlySequence<byte> bytes, Sha256Incremental hash)
+    {
+        if (!VerifyReceiptsMessage.TryRead(bytes, out var message) || !ReceiptReader.TryRead(message.Receipt, out var receipt))
+        {
+            throw BadRequest.Of("receipt", "is not valid protobuf, or its proof has a hash that is not 32 bytes");
+        }
+
+        MerkleHash? digest = null;
+        long? size = null;
+        if (message.Document is { } document)
+        {
+            hash.Append(document);
+            digest = hash.Finish();
+            size = document.Length;
+        }
+        else if (message.Digest is { } given)
+        {
+            digest = given.Length == MerkleHash.Size ? MerkleHash.Read(given.ToArray()) : throw BadRequest.Of("digest", $"has {given.Length} bytes; a SHA-256 digest has 32");
+        }
+
+        return new VerificationAnswer(message.Reference, _verifier.Verify(receipt, digest, size, explainPassed: false));
+    }
+
+    // VerifyDocumentRequest { 1: receipt  2: chunk }
+    private static Merkle.Receipt ReadReceipt(in ReadOnlySequence<byte> message)
+    {
+        var reader = new ProtobufReader(message);
+        return reader.TryReadTag(out var tag) && tag == ProtobufReader.Tag(1, ProtobufReader.LengthDelimited)
+            && reader.TryReadBytes(out var bytes) && ReceiptReader.TryRead(bytes, out var receipt)
+            ? receipt
+            : throw BadRequest.Of("receipt", "is missing or malformed: it must be the stream's first message");
+    }
+
+    private static long AppendChunk(in ReadOnlySequence<byte> message, Sha256Incremental hash)
+    {
+        var reader = new ProtobufReader(message);
+        if (!reader.TryReadTag(out var tag) || tag != ProtobufReader.Tag(2, ProtobufReader.LengthDelimited) || !reader.TryReadBytes(out var chunk) || !reader.AtEnd)
+        {
+            throw BadRequest.Of("chunk", "is missing: after the receipt every message is a chunk");
+        }
+
+        hash.Append(chunk);
+        return chunk.Length;
+    }
+
+    private static Seal.V1.VerificationReport ToMessage(Merkle.VerificationReport report) => new()
+    {
+        Verdict = report.IsValid ? Verdict.Valid : Verdict.NotValid,
+        Checks =
+        {
+            report.Checks.Select(c => new Seal.V1.VerificationCheck
+            {
+                Kind = (Seal.V1.CheckKind)(int)c.Kind,
+                Outcome = (Seal.V1.CheckOutcome)(int)c.Outcome,
+                Detail = c.Detail,
+            }),
+        },
+    };
+}
