@@ -9,6 +9,9 @@ public enum LedgerError
     /// <summary>The checkpoint could not be signed. Nothing was persisted, the tree is unchanged: trying again is safe.</summary>
     SigningFailed,
 
+    /// <summary>The storage is nearly full. Nothing was persisted: trying again is safe, and of use when there is room again.</summary>
+    StorageFull,
+
     /// <summary>The ledger is closing. The entries were not sealed: trying again elsewhere or later is safe.</summary>
     Closing,
 
@@ -26,5 +29,5 @@ public enum LedgerError
 public sealed record LedgerFailure(LedgerError Error, string Message, Exception? Cause = null)
 {
     /// <summary>True when nothing was sealed, so that the same documents can be sealed again without a doubt.</summary>
-    public bool Retryable => Error is LedgerError.SigningFailed or LedgerError.Closing;
+    public bool Retryable => Error is LedgerError.SigningFailed or LedgerError.StorageFull or LedgerError.Closing;
 }

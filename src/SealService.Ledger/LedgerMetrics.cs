@@ -20,13 +20,21 @@ internal sealed class LedgerMetrics : IDisposable
     {
         _origin = new("ledger.origin", origin);
         _batches = _meter.CreateCounter<long>("seal.ledger.batches", "{batch}", "Batches that were sealed");
-        _failedBatches = _meter.CreateCounter<long>("seal.ledger.batches.failed", "{batch}", "Batches that could not be signed");
+        _failedBatches = _meter.CreateCounter<long>("seal.ledger.batches.failed", "{batch}", "Batches that were not sealed");
         _entries = _meter.CreateCounter<long>("seal.ledger.entries", "{entry}", "Entries that were sealed");
         _batchSize = _meter.CreateHistogram<int>("seal.ledger.batch.size", "{entry}", "Entries of a sealed batch");
         _signDuration = _meter.CreateHistogram<double>("seal.ledger.sign.duration", "s", "Time to sign a checkpoint");
         _commitDuration = _meter.CreateHistogram<double>("seal.ledger.commit.duration", "s", "Time to make a record durable");
-        _meter.CreateObservableGauge("seal.ledger.tree.size", () => new Measurement<long>(treeSize(), _origin), "{entry}", "Entries of the newest signed head");
-        _meter.CreateObservableGauge("seal.ledger.entries.waiting", () => new Measurement<long>(entriesWaiting(), _origin), "{entry}", "Room that writers have taken in the batches that are not yet sealed");
+        _meter.CreateObservableGauge(
+            "seal.ledger.tree.size",
+            () => new Measurement<long>(treeSize(), _origin),
+            "{entry}",
+            "Entries of the newest signed head");
+        _meter.CreateObservableGauge(
+            "seal.ledger.entries.waiting",
+            () => new Measurement<long>(entriesWaiting(), _origin),
+            "{entry}",
+            "Room that writers have taken in the batches that are not yet sealed");
     }
 
     public void BatchSealed(int entries)

@@ -16,7 +16,12 @@ namespace SealService.Ledger;
 /// proof that records are missing. A durable record that nobody was told of is kept like any other.
 /// </remarks>
 internal sealed class LedgerRecovery(
-    ILedgerStorage storage, RecordAppender appender, CheckpointAuthority authority, LedgerOptions options, LedgerFault fault, ILogger logger)
+    ILedgerStorage storage,
+    RecordAppender appender,
+    CheckpointAuthority authority,
+    LedgerOptions options,
+    LedgerFault fault,
+    ILogger logger)
 {
     /// <summary>The snapshot that the records must reach; null when there is none.</summary>
     private Snapshot? _snapshot;
@@ -47,7 +52,7 @@ internal sealed class LedgerRecovery(
         {
             if (_snapshot is not null)
             {
-                throw new LedgerDamagedException($"{options.DerivedFolder} has a signed snapshot of {_snapshot.TreeSize} entries, but there are no records. Restore them; nothing was changed.");
+                throw RecordsMissing(0, $"{options.DerivedFolder} has a signed snapshot of {_snapshot.TreeSize}");
             }
 
             await BeginAsync();
@@ -89,7 +94,7 @@ internal sealed class LedgerRecovery(
         {
             note = await authority.SignAsync(0, TreeHasher.EmptyRoot);
         }
-        catch (SigningException exception)
+        catch (NotSealedException exception)
         {
             throw new LedgerException("A new ledger could not be begun: its empty tree could not be signed.", exception);
         }
@@ -151,14 +156,12 @@ internal sealed class LedgerRecovery(
 
         if (Derived.Lookup.RunsEnd > _edge.End)
         {
-            throw new LedgerDamagedException(
-                $"The records end at {_edge.End} entries, but {options.DerivedFolder} knows {Derived.Lookup.RunsEnd}. Restore them; nothing was changed.");
+            throw RecordsMissing(_edge.End, $"{options.DerivedFolder} has indexed {Derived.Lookup.RunsEnd}");
         }
 
         if (ScannedRecords == 0 || _edge.End < (_snapshot?.TreeSize ?? 0))
         {
-            throw new LedgerDamagedException(
-                $"The records end at {_edge.End} entries, but a head of {_snapshot?.TreeSize ?? 0} was signed. Restore them; nothing was changed.");
+            throw RecordsMissing(_edge.End, $"{options.DerivedFolder} has a signed snapshot of {_snapshot?.TreeSize ?? 0}");
         }
     }
 
@@ -169,7 +172,7 @@ internal sealed class LedgerRecovery(
             throw Damaged(stored, $"it is not the record of the signed snapshot of {_edge.End} entries");
         }
 
-        Head = new SignedHead(_edge.End, _edge.GetRootHash(), _last.Checkpoint);
+        Head = new SignedHead(_edge.End, _edge.GetRootHash(), _snapshot.Note);
     }
 
     private void Apply(StoredRecord stored)
@@ -195,7 +198,10 @@ internal sealed class LedgerRecovery(
 
         if (checkpoint.TreeSize != _edge.End || checkpoint.RootHash != root)
         {
-            throw Damaged(stored, $"its checkpoint is of {checkpoint.TreeSize} entries with root {checkpoint.RootHash}, but the entries make {_edge.End} with root {root}");
+            throw Damaged(
+                stored,
+                $"its checkpoint is of {checkpoint.TreeSize} entries with root {checkpoint.RootHash}, "
+                + $"but the entries make {_edge.End} with root {root}");
         }
 
         if (_edge.End == _snapshot?.TreeSize && root != _snapshot.Edge.GetRootHash())
@@ -203,7 +209,7 @@ internal sealed class LedgerRecovery(
             throw Damaged(stored, $"the signed snapshot of {_edge.End} entries has another root");
         }
 
-        Head = new SignedHead(_edge.End, root, _last.Checkpoint);
+        Head = new SignedHead(_edge.End, root, _last.Checkpoint.ToArray()); // not a view that keeps the whole record
         Indexer.Apply(new SealedBatch(_last, [], leafHashes, stored.Address, _edge, Head));
     }
 
@@ -222,7 +228,8 @@ internal sealed class LedgerRecovery(
         if (!authority.TryOpen(Head.Note, out _, out string error))
         {
             throw new LedgerException(
-                $"The last checkpoint of the ledger, in the record at {storage.Describe(_lastAddress)}, is not by the configured key of {authority.Origin}: {error}. Nothing was changed.");
+                $"The ledger's last checkpoint, at {storage.Describe(_lastAddress)}, is not by the configured key of "
+                + $"{authority.Origin}: {error}. Nothing was changed.");
         }
 
         ReadOnlySpan<byte> entries = _last.Entries.Span;
@@ -234,6 +241,9 @@ internal sealed class LedgerRecovery(
             }
         }
     }
+
+    private static LedgerDamagedException RecordsMissing(long entries, string evidence) =>
+        new($"The records end at {entries} entries, but {evidence}. Restore them; nothing was changed.");
 
     private LedgerDamagedException Damaged(StoredRecord stored, string error) =>
         new($"The record at {storage.Describe(stored.Address)} is damaged: {error}. Nothing was changed.");

@@ -71,7 +71,7 @@ public sealed class LedgerWriter : IDisposable
                 return true;
             }
 
-            spin.SpinOnce(); // closed, and its successor is about to be opened
+            spin.SpinOnce(sleep1Threshold: -1); // closed, and its successor is opened within a microsecond
         }
     }
 
@@ -81,7 +81,7 @@ public sealed class LedgerWriter : IDisposable
     /// </summary>
     /// <param name="reference">The caller's name for the document; it comes back with the sealed segment.</param>
     /// <param name="document">The document. Its claim, if it has one, belongs to the ledger once this has returned true.</param>
-    /// <exception cref="ArgumentException">A field has a length that no entry can have, or the claim is another ledger's or spent.</exception>
+    /// <exception cref="ArgumentException">No entry can have these fields, or the claim is spent, or another ledger's.</exception>
     public bool TryAdd(ulong reference, in DocumentSeal document)
     {
         OpenBatch batch = _pinned ?? throw new InvalidOperationException("The writer is not inside.");

@@ -28,8 +28,14 @@ public sealed class SealLedger : IAsyncDisposable
     private int _disposed; // interlocked
 
     private SealLedger(
-        LedgerOptions options, ILedgerStorage storage, LedgerRecovery recovered, RecordAppender appender, CheckpointAuthority authority, LedgerFault fault,
-        TimeProvider time, ILogger logger)
+        LedgerOptions options,
+        ILedgerStorage storage,
+        LedgerRecovery recovered,
+        RecordAppender appender,
+        CheckpointAuthority authority,
+        LedgerFault fault,
+        TimeProvider time,
+        ILogger logger)
     {
         _options = options;
         _storage = storage;
@@ -37,7 +43,7 @@ public sealed class SealLedger : IAsyncDisposable
         _indexer = recovered.Indexer;
         _fault = fault;
         _logger = logger;
-        _metrics = new LedgerMetrics(options.Origin, () => Head.TreeSize, () => _sequencer!.EntriesWaiting);
+        _metrics = new LedgerMetrics(options.Origin, () => _sequencer?.Head.TreeSize ?? 0, () => _sequencer?.EntriesWaiting ?? 0);
         _reader = new LedgerReader(
             _derived, _indexer, new RecordReader(storage, _derived.Batches, options.RecordCacheBytesMax), () => Head);
         _claims = new ClaimRegistry(_reader.FindSealedAsync);
@@ -131,14 +137,24 @@ public sealed class SealLedger : IAsyncDisposable
     public ValueTask<ProvenConsistency> GetConsistencyProofAsync(long firstSize, long secondSize, CancellationToken cancellationToken) =>
         _reader.GetConsistencyProofAsync(firstSize, secondSize, cancellationToken);
 
+    /// <summary>
+    /// Hashes of a C2SP tlog-tiles tile, <c>/tile/level/number</c>, from its left: 256 for the full tile, fewer for a partial
+    /// one.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The newest head's tree has no such tile of that width.</exception>
+    public ValueTask<MerkleHash[]> ReadTileAsync(int level, long number, int width, CancellationToken cancellationToken) =>
+        _reader.ReadTileAsync(level, number, width, cancellationToken);
+
     /// <summary>The entries that have a key, the newest first.</summary>
     /// <param name="kind">What the key is.</param>
     /// <param name="key">The key.</param>
     /// <param name="pageSize">At most so many; from 1 to <see cref="LedgerOptions.FindPageSizeMax"/>.</param>
     /// <param name="before">Only entries below this index; <see cref="long.MaxValue"/> for the first page.</param>
     /// <param name="cancellationToken">Ends the search.</param>
-    public ValueTask<FoundEntries> FindAsync(LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
+    public ValueTask<FoundEntries> FindAsync(
+        LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
     {
+        ArgumentOutOfRangeException.ThrowIfEqual((int)kind, (int)LookupKind.None, nameof(kind));
         ArgumentOutOfRangeException.ThrowIfLessThan(pageSize, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(pageSize, _options.FindPageSizeMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, LogEntry.DocumentIdBytesMax, nameof(key));
@@ -174,7 +190,8 @@ public sealed class SealLedger : IAsyncDisposable
         LedgerRecovery recovery = new(storage, appender, authority, options, fault, logger);
         await recovery.RunAsync(cancellationToken);
         SealLedger ledger = new(options, storage, recovery, appender, authority, fault, time, logger);
-        LedgerLog.Opened(logger, options.Origin, ledger.Head.TreeSize, recovery.ScannedRecords, (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        long elapsedMs = (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        LedgerLog.Opened(logger, options.Origin, ledger.Head.TreeSize, recovery.ScannedRecords, elapsedMs);
         return ledger;
     }
 
@@ -188,7 +205,8 @@ public sealed class SealLedger : IAsyncDisposable
         if (options.BatchBytesMax > storage.RecordBytesMax - LedgerOptions.RecordOverheadBytesMax)
         {
             throw new ArgumentException(
-                $"{nameof(LedgerOptions)}.{nameof(LedgerOptions.BatchBytesMax)} is {options.BatchBytesMax}, but a record of the storage holds {storage.RecordBytesMax} bytes, {LedgerOptions.RecordOverheadBytesMax} of them for the checkpoint.",
+                $"{nameof(LedgerOptions)}.{nameof(LedgerOptions.BatchBytesMax)} is {options.BatchBytesMax}, but a record holds "
+                + $"{storage.RecordBytesMax} bytes, {LedgerOptions.RecordOverheadBytesMax} of them for the checkpoint.",
                 nameof(options));
         }
     }

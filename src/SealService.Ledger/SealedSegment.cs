@@ -50,7 +50,9 @@ public sealed class SealedSegment : IDisposable
 
     internal SealedSegment(SegmentPool pool) => _pool = pool;
 
-    /// <summary>Why the segment was not sealed; null when it was, and only then the other members have a meaning (but for the references).</summary>
+    /// <summary>
+    /// Why the segment was not sealed; null when it was, and only then the members have a meaning that say where and when.
+    /// </summary>
     public LedgerFailure? Failure { get; private set; }
 
     /// <summary>The number of its entries; at least one.</summary>

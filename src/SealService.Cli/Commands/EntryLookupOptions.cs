@@ -22,6 +22,13 @@ internal sealed class EntryLookupOptions
             command.Add(option);
         }
 
+        _digest.Validators.Add(result =>
+        {
+            if (!IsDigest(result.GetValueOrDefault<string?>()))
+            {
+                result.AddError($"--digest must be {2 * MerkleHash.Size} hexadecimal digits.");
+            }
+        });
         command.Validators.Add(result =>
         {
             var names = choices.Append(other).ToList();
@@ -41,7 +48,7 @@ internal sealed class EntryLookupOptions
 
         if (parsed.GetValue(_file) is not { } file)
         {
-            return EntryLookup.ByDigest(ParseDigest(parsed.GetValue(_digest) ?? ""));
+            return EntryLookup.ByDigest(MerkleHash.Read(Convert.FromHexString(parsed.GetRequiredValue(_digest)!)));
         }
 
         return File.Exists(file)
@@ -49,15 +56,5 @@ internal sealed class EntryLookupOptions
             : throw CommandException.Usage($"'{file}' is not there.");
     }
 
-    private static MerkleHash ParseDigest(string hex)
-    {
-        try
-        {
-            return MerkleHash.Read(Convert.FromHexString(hex));
-        }
-        catch (Exception e) when (e is FormatException or ArgumentException)
-        {
-            throw CommandException.Usage("--digest must be 64 hexadecimal digits.");
-        }
-    }
+    private static bool IsDigest(string? hex) => hex is { Length: 2 * MerkleHash.Size } && hex.All(char.IsAsciiHexDigit);
 }

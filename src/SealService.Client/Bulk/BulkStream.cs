@@ -189,6 +189,11 @@ internal sealed class BulkStream(
         lock (_lock)
         {
             pause = _pausedUntil - _timeProvider.GetUtcNow();
+            if (pause <= TimeSpan.Zero && _again.Count > 0 && outstanding.HasRoom)
+            {
+                // The pause has ended since the loop looked.
+                return;
+            }
         }
 
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(streamEnd);

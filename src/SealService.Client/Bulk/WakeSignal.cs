@@ -1,6 +1,9 @@
 namespace SealService.Client.Bulk;
 
-/// <summary>Wakes one waiting loop; a signal that comes while nobody waits is kept, and several count as one.</summary>
+/// <summary>
+/// Wakes one waiting loop, which then looks for itself what there is to do. A signal is never lost, also when an earlier wait
+/// was given up; the price is that a loop may wake once for nothing.
+/// </summary>
 internal sealed class WakeSignal
 {
     private readonly Lock _lock = new();
@@ -14,9 +17,10 @@ internal sealed class WakeSignal
         TaskCompletionSource? waiter;
         lock (_lock)
         {
+            // Set even when somebody waits: that may be a wait that was given up, which takes no notice.
+            _isSet = true;
             waiter = _waiter;
             _waiter = null;
-            _isSet = waiter is null;
         }
 
         waiter?.SetResult();
@@ -33,7 +37,6 @@ internal sealed class WakeSignal
                 return Task.CompletedTask;
             }
 
-            // An earlier wait that was given up is joined, so that no signal goes to a waiter who left.
             _waiter ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return _waiter.Task;
         }

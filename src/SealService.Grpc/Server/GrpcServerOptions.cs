@@ -29,7 +29,7 @@ public sealed class GrpcServerOptions
 
     /// <summary>
     /// How long the rest of the requests is read and dropped after a call that ended early. A reset at once would let some clients
-    /// report the reset in place of the status.
+    /// report the reset in place of the status. Positive.
     /// </summary>
     public TimeSpan EarlyEndDrainTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
@@ -47,7 +47,7 @@ public sealed class GrpcServerOptions
         Require(MaxDeadline > TimeSpan.Zero, nameof(MaxDeadline));
         Require(IdleReadTimeout > TimeSpan.Zero, nameof(IdleReadTimeout));
         Require(WriteTimeout > TimeSpan.Zero, nameof(WriteTimeout));
-        Require(EarlyEndDrainTimeout >= TimeSpan.Zero, nameof(EarlyEndDrainTimeout));
+        Require(EarlyEndDrainTimeout > TimeSpan.Zero, nameof(EarlyEndDrainTimeout));
 
         static void Require(bool holds, string name)
         {

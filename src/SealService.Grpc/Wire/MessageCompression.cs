@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.IO.Compression;
 using Grpc.Core;
 
@@ -41,10 +42,17 @@ internal static class MessageCompression
     public static void Decompress(in ReadOnlySequence<byte> compressed, PooledBuffer destination, int messageBytesMax)
     {
         var length = checked((int)compressed.Length);
+        if (length == 0)
+        {
+            // What .NET's GZipStream makes of an empty message.
+            return;
+        }
+
         var rented = ArrayPool<byte>.Shared.Rent(length);
         try
         {
             compressed.CopyTo(rented);
+            var before = destination.WrittenCount;
             using var gzip = new GZipStream(new MemoryStream(rented, 0, length, writable: false), CompressionMode.Decompress);
             int read;
             while ((read = gzip.Read(destination.GetSpan())) > 0)
@@ -56,6 +64,13 @@ internal static class MessageCompression
                         StatusCode.ResourceExhausted,
                         $"The message is larger than {messageBytesMax} bytes when decompressed."));
                 }
+            }
+
+            // RFC 1952 section 2.3.1: the last four bytes are the size of the data. GZipStream takes a stream that was cut off for a shorter one.
+            if (length < sizeof(uint)
+                || BinaryPrimitives.ReadUInt32LittleEndian(rented.AsSpan(length - sizeof(uint))) != (uint)(destination.WrittenCount - before))
+            {
+                throw new InvalidDataException("The compressed message was cut off.");
             }
         }
         catch (InvalidDataException e)

@@ -104,13 +104,23 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
         }
     }
 
-    /// <summary>Reads and forgets what still comes, up to the end of the stream.</summary>
+    /// <summary>Reads and forgets what still comes, up to the end of the stream. Nothing can be read afterwards.</summary>
     public async ValueTask DiscardAsync(CancellationToken cancellationToken)
     {
-        while (!_pipeEnded)
+        try
         {
-            _unread = _unread.Slice(_unread.End);
-            await ReadPipeAsync(cancellationToken);
+            while (!_pipeEnded)
+            {
+                _unread = _unread.Slice(_unread.End);
+                Release();
+                var result = await pipe.ReadAsync(cancellationToken);
+                // A cancelled read was meant for the reader's user, who is gone.
+                (_unread, _resultIsOut, _pipeEnded) = (result.Buffer, true, result.IsCompleted);
+            }
+        }
+        catch (Exception e) when (IsTransportFailure(e))
+        {
+            throw Translate(e);
         }
     }
 
@@ -169,9 +179,9 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
     /// <summary>Takes what the pipe has without waiting.</summary>
     private bool TryReadPipe()
     {
-        Release();
         try
         {
+            Release();
             if (!pipe.TryRead(out var result))
             {
                 return false;
@@ -189,10 +199,10 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadPipeAsync(CancellationToken cancellationToken)
     {
-        Release();
         WaitBegins();
         try
         {
+            Release();
             Accept(await pipe.ReadAsync(cancellationToken));
         }
         catch (Exception e) when (IsTransportFailure(e))

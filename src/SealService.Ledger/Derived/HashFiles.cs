@@ -13,8 +13,8 @@ namespace SealService.Ledger.Derived;
 internal sealed class HashFiles : IDisposable
 {
     public const int TileWidth = 256;
+    public const int LevelsMax = 8; // 256^8 leaves are more than a long counts
     private const int TileWidthBits = 8;
-    private const int LevelsMax = 8; // 256^8 leaves are more than a long counts
 
     private readonly string _folder;
     private readonly SafeFileHandle[] _files = new SafeFileHandle[LevelsMax];
@@ -48,6 +48,9 @@ internal sealed class HashFiles : IDisposable
         }
     }
 
+    /// <summary>The number of a level's hashes in a tree of a size.</summary>
+    public static long CountAt(int level, long treeSize) => treeSize >> (level * TileWidthBits);
+
     public void Append(ReadOnlySpan<MerkleHash> leafHashes)
     {
         Append(0, _treeSize, leafHashes);
@@ -73,6 +76,18 @@ internal sealed class HashFiles : IDisposable
         return TreeHasher.HashRightEdge(roots);
     }
 
+    /// <summary>Reads hashes of a level; they are indexed.</summary>
+    public void Read(int level, long position, Span<MerkleHash> destination)
+    {
+        Span<byte> bytes = MemoryMarshal.AsBytes(destination);
+        if (RandomAccess.Read(_files[level], bytes, position * MerkleHash.Size) != bytes.Length)
+        {
+            throw new LedgerDamagedException(
+                $"{Path.Combine(_folder, "hashes.")}{level} ends before hash {position + destination.Length}. "
+                + $"It is derived: delete {_folder} and start again.");
+        }
+    }
+
     public void Flush()
     {
         foreach (SafeFileHandle file in _files)
@@ -94,7 +109,7 @@ internal sealed class HashFiles : IDisposable
         string path = Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"hashes.{level}"));
         SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         _files[level] = file;
-        long count = _treeSize >> (level * TileWidthBits);
+        long count = CountAt(level, _treeSize);
         long length = RandomAccess.GetLength(file);
         if (length < count * MerkleHash.Size)
         {
@@ -139,15 +154,5 @@ internal sealed class HashFiles : IDisposable
     {
         using BatchTree tile = new(new CompactRange(), hashes);
         return tile.RootHash;
-    }
-
-    private void Read(int level, long position, Span<MerkleHash> destination)
-    {
-        Span<byte> bytes = MemoryMarshal.AsBytes(destination);
-        if (RandomAccess.Read(_files[level], bytes, position * MerkleHash.Size) != bytes.Length)
-        {
-            throw new LedgerDamagedException(
-                $"{Path.Combine(_folder, "hashes.")}{level} ends before hash {position + destination.Length}. It is derived: delete {_folder} and start again.");
-        }
     }
 }

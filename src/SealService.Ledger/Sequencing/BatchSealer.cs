@@ -6,7 +6,7 @@ using SealService.Merkle;
 namespace SealService.Ledger.Sequencing;
 
 /// <summary>
-/// Makes one durable, verified batch of the segments of a closed one. Whatever it throws but <see cref="SigningException"/>
+/// Makes one durable, verified batch of the segments of a closed one. Whatever it throws but <see cref="NotSealedException"/>
 /// leaves the ledger's state unknown.
 /// </summary>
 internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority authority, LedgerMetrics metrics, TimeProvider time)
@@ -29,6 +29,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         MerkleHash[] leafHashes = ArrayPool<MerkleHash>.Shared.Rent(count);
         try
         {
+            ThrowIfFull(RecordCodec.GetSize(entriesBytes, LedgerOptions.RecordOverheadBytesMax));
+
             // 1
             LineUp(segments, edge.End, buffer, leafHashes);
 
@@ -49,17 +51,25 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
 
             // 5
             PlaceAndVerify(segments, edge.End, tree);
-            ReadOnlyMemory<byte> stored = buffer.AsMemory(0, recordBytes);
-            LedgerRecord record = new(
-                edge.End, count, stored.Slice(RecordCodec.HeaderBytes, entriesBytes), stored.Slice(RecordCodec.HeaderBytes + entriesBytes, note.Length));
-            return new SealedBatch(record, buffer, leafHashes, address, tree.ToCompactRange(), new SignedHead(tree.TreeSize, tree.RootHash, note));
+            LedgerRecord record = new(edge.End, count, buffer.AsMemory(RecordCodec.HeaderBytes, entriesBytes), note);
+            SignedHead signed = new(tree.TreeSize, tree.RootHash, note);
+            return new SealedBatch(record, buffer, leafHashes, address, tree.ToCompactRange(), signed);
         }
-        catch (SigningException)
+        catch (NotSealedException)
         {
             // After any other failure the buffers are left alone: an append that hangs may still read them.
             ArrayPool<byte>.Shared.Return(buffer);
             ArrayPool<MerkleHash>.Shared.Return(leafHashes);
             throw;
+        }
+    }
+
+    /// <summary>Better to refuse while everything is known than to fail in the middle of a write.</summary>
+    private void ThrowIfFull(int recordBytes)
+    {
+        if (!appender.HasRoomFor(recordBytes))
+        {
+            throw new NotSealedException(LedgerError.StorageFull, "The ledger's storage is nearly full.");
         }
     }
 
@@ -81,7 +91,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
                 MerkleHash hash = TreeHasher.HashLeaf(RecordCodec.TakeEntry(ref entries));
                 if (hash != written)
                 {
-                    throw new LedgerException($"Entry {firstIndex + position} changed in memory: its leaf hash was {written} and is {hash}.");
+                    throw new LedgerException(
+                        $"Entry {firstIndex + position} changed in memory: its leaf hash was {written} and is {hash}.");
                 }
 
                 leafHashes[position++] = hash;
@@ -92,7 +103,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     /// <summary>Never sign a head that is lower than the last persisted one, or one beside it.</summary>
     private static void ThrowUnlessExtends(CompactRange edge, SignedHead head, BatchTree tree)
     {
-        if (edge.Begin != 0 || edge.End != head.TreeSize || edge.GetRootHash() != head.RootHash || tree.Begin != head.TreeSize || tree.TreeSize <= head.TreeSize)
+        bool isOfHead = edge.Begin == 0 && edge.End == head.TreeSize && edge.GetRootHash() == head.RootHash;
+        if (!isOfHead || tree.Begin != head.TreeSize || tree.TreeSize <= head.TreeSize)
         {
             throw new LedgerException($"The tree in memory does not extend the last signed head of size {head.TreeSize}.");
         }
@@ -104,7 +116,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         {
             if (!segment.TryPlace(firstIndex, tree))
             {
-                throw new LedgerException($"The proofs of the {segment.Count} entries from {firstIndex} on do not lead to the signed root.");
+                throw new LedgerException(
+                    $"The proofs of the {segment.Count} entries from {firstIndex} on do not lead to the signed root.");
             }
 
             firstIndex += segment.Count;

@@ -2,9 +2,6 @@ using SealService.Merkle;
 
 namespace SealService.Ledger.Sequencing;
 
-/// <summary>A checkpoint could not be signed; nothing was persisted.</summary>
-internal sealed class SigningException(string message, Exception? innerException = null) : Exception(message, innerException);
-
 /// <summary>Makes and checks the ledger's signed checkpoints: its origin, its key, and the way to its signatures.</summary>
 internal sealed class CheckpointAuthority(string origin, VerifierKey key, CheckpointSigner sign, TimeSpan timeout, TimeProvider time)
 {
@@ -13,7 +10,7 @@ internal sealed class CheckpointAuthority(string origin, VerifierKey key, Checkp
     public string Origin => origin;
 
     /// <summary>Signs a head and verifies what the signer gave.</summary>
-    /// <exception cref="SigningException">There is no valid signature.</exception>
+    /// <exception cref="NotSealedException">There is no valid signature.</exception>
     public async ValueTask<byte[]> SignAsync(long treeSize, MerkleHash rootHash)
     {
         byte[] text = new Checkpoint(origin, treeSize, rootHash).Format();
@@ -25,13 +22,13 @@ internal sealed class CheckpointAuthority(string origin, VerifierKey key, Checkp
         }
         catch (ArgumentException exception)
         {
-            throw new SigningException("The signer gave something that is no signature of the ledger's key.", exception);
+            throw SigningFailed("The signer gave something that is no signature of the ledger's key.", exception);
         }
 
         // Nothing has been persisted or shown to anybody, so a bad signature leaves no doubt about the ledger's state.
         return key.Verify(text, line.Signature.Span)
             ? SignedNote.Format(text, line)
-            : throw new SigningException("The signer gave a signature that does not verify with the ledger's key.");
+            : throw SigningFailed("The signer gave a signature that does not verify with the ledger's key.");
     }
 
     /// <summary>Opens a stored note: verifies it and checks whose it is. False, and why, when it is not this ledger's.</summary>
@@ -59,13 +56,16 @@ internal sealed class CheckpointAuthority(string origin, VerifierKey key, Checkp
         }
         catch (OperationCanceledException exception) when (deadline.IsCancellationRequested)
         {
-            throw new SigningException($"No signature within {timeout}.", exception);
+            throw SigningFailed($"No signature within {timeout}.", exception);
         }
 #pragma warning disable CA1031 // whatever the signer throws, the batch is not signed
         catch (Exception exception)
         {
-            throw new SigningException("The signer failed.", exception);
+            throw SigningFailed("The signer failed.", exception);
         }
 #pragma warning restore CA1031
     }
+
+    private static NotSealedException SigningFailed(string message, Exception? cause = null) =>
+        new(LedgerError.SigningFailed, message, cause);
 }

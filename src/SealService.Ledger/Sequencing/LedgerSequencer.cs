@@ -9,7 +9,7 @@ namespace SealService.Ledger.Sequencing;
 /// wakes its waiters. While one batch is signed and written the next one fills.
 /// </summary>
 /// <remarks>
-/// Two severities. No signature: this batch's waiters fail, nothing was persisted, the tree is unchanged. Anything else:
+/// Two severities. No signature or no room: this batch's waiters fail, nothing was persisted, the tree is unchanged. Anything else:
 /// the state is unknown, everybody fails, and nothing more is accepted.
 /// </remarks>
 internal sealed class LedgerSequencer
@@ -133,9 +133,9 @@ internal sealed class LedgerSequencer
         {
             batch = await _sealer.SealAsync(_pending, _edge, _head);
         }
-        catch (SigningException exception)
+        catch (NotSealedException exception)
         {
-            FailUnsigned(exception);
+            FailUnsealed(exception);
             return;
         }
 
@@ -170,12 +170,12 @@ internal sealed class LedgerSequencer
         _treeSize.AdvanceTo(batch.Head.TreeSize);
     }
 
-    private void FailUnsigned(SigningException exception)
+    private void FailUnsealed(NotSealedException exception)
     {
         int entries = _pending.Sum(segment => segment.Count);
-        LedgerLog.SigningFailed(_logger, _head.TreeSize + entries, entries, exception);
+        LedgerLog.NotSealed(_logger, _head.TreeSize + entries, entries, exception);
         _metrics.BatchFailed();
-        FailPending(new LedgerFailure(LedgerError.SigningFailed, exception.Message, exception));
+        FailPending(new LedgerFailure(exception.Error, exception.Message, exception));
     }
 
     private async ValueTask FailEverythingAsync(Exception exception)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using FASTER.core;
 using Microsoft.Win32.SafeHandles;
@@ -17,7 +18,9 @@ namespace SealService.Ledger.Storage;
 ///  4  u32  length of the metadata, in bytes
 ///  8  u64  commit number; 0: the log was made and nothing has been committed yet
 /// 16  u64  committed until this address
-/// 24       metadata, FasterLog's own format
+/// 24  u64  the log's page size, in bytes: addresses mean nothing with another
+/// 32  u64  its segment size
+/// 40       metadata, FasterLog's own format
 ///          SHA-256 of everything before it
 /// </code>
 /// FasterLog calls <see cref="Commit"/> on the thread that completed the flush and only logs what it throws; therefore the
@@ -28,23 +31,25 @@ internal sealed class CommitSlots : ILogCommitManager
     private const uint Magic = 0x534C4331;
     private const int SlotBytes = 4096;
     private const int SlotCount = 2;
-    private const int HeaderBytes = 24;
+    private const int HeaderBytes = 40;
 
     private readonly SafeFileHandle _file;
+    private readonly LogGeometry _geometry;
     private readonly byte[] _slot = new byte[SlotBytes]; // owned by Commit, which FasterLog calls serially
     private readonly AsyncSignal _written = new();
     private Slot _newest; // owned by Open, later by Commit
     private long _writtenCommitNumber; // written by Commit
     private volatile Exception? _failure; // written by Commit
 
-    private CommitSlots(SafeFileHandle file, Slot newest)
+    private CommitSlots(SafeFileHandle file, LogGeometry geometry, Slot newest)
     {
         _file = file;
+        _geometry = geometry;
         _newest = newest;
         _writtenCommitNumber = newest.CommitNumber;
     }
 
-    private readonly record struct Slot(long CommitNumber, long UntilAddress, byte[] Metadata);
+    private readonly record struct Slot(long CommitNumber, long UntilAddress, LogGeometry Geometry, byte[] Metadata);
 
     /// <summary>The newest commit that is on disk; 0 when nothing was ever committed.</summary>
     public long CommitNumber => Volatile.Read(ref _writtenCommitNumber);
@@ -53,15 +58,15 @@ internal sealed class CommitSlots : ILogCommitManager
     public long UntilAddress => _newest.UntilAddress;
 
     /// <summary>Makes the file of a new log. It is durable before the first record can be.</summary>
-    public static CommitSlots Create(string path)
+    public static CommitSlots Create(string path, LogGeometry geometry)
     {
         SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read);
-        CommitSlots slots = new(file, default);
+        CommitSlots slots = new(file, geometry, default);
         try
         {
             // Both slots get their blocks now, so that a later commit changes no metadata of the file system.
             RandomAccess.Write(file, new byte[SlotBytes * SlotCount], 0);
-            slots.Write(new Slot(0, 0, []));
+            slots.Write(new Slot(0, 0, geometry, []));
             Fsync.Directory(Path.GetDirectoryName(path)!);
             return slots;
         }
@@ -73,7 +78,8 @@ internal sealed class CommitSlots : ILogCommitManager
     }
 
     /// <exception cref="LedgerDamagedException">No slot is valid.</exception>
-    public static CommitSlots Open(string path)
+    /// <exception cref="LedgerException">The log was made with other sizes.</exception>
+    public static CommitSlots Open(string path, LogGeometry geometry)
     {
         SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         try
@@ -87,8 +93,13 @@ internal sealed class CommitSlots : ILogCommitManager
                 }
             }
 
-            return new CommitSlots(file, newest ?? throw new LedgerDamagedException(
-                $"The commit metadata {path} is damaged: neither of its slots, at offsets 0 and {SlotBytes}, has a matching checksum. Restore the file; nothing was changed."));
+            Slot valid = newest ?? throw new LedgerDamagedException(
+                $"The commit metadata {path} is damaged: neither of its slots, at offsets 0 and {SlotBytes}, has a matching checksum. "
+                + "Restore the file; nothing was changed.");
+            return valid.Geometry == geometry
+                ? new CommitSlots(file, geometry, valid)
+                : throw new LedgerException(
+                    $"{path} says that the log was made with {valid.Geometry}; it can't be opened with {geometry}.");
         }
         catch
         {
@@ -117,7 +128,7 @@ internal sealed class CommitSlots : ILogCommitManager
 
         try
         {
-            Write(new Slot(commitNum, untilAddress, commitMetadata));
+            Write(new Slot(commitNum, untilAddress, _geometry, commitMetadata));
             Volatile.Write(ref _writtenCommitNumber, commitNum);
         }
 #pragma warning disable CA1031 // FasterLog would only log it; the appender throws it
@@ -167,6 +178,8 @@ internal sealed class CommitSlots : ILogCommitManager
         BinaryPrimitives.WriteInt32BigEndian(bytes[4..], slot.Metadata.Length);
         BinaryPrimitives.WriteInt64BigEndian(bytes[8..], slot.CommitNumber);
         BinaryPrimitives.WriteInt64BigEndian(bytes[16..], slot.UntilAddress);
+        BinaryPrimitives.WriteInt64BigEndian(bytes[24..], slot.Geometry.PageBytes);
+        BinaryPrimitives.WriteInt64BigEndian(bytes[32..], slot.Geometry.SegmentBytes);
         slot.Metadata.CopyTo(bytes[HeaderBytes..]);
         SHA256.HashData(bytes[..length], bytes[length..]);
         RandomAccess.Write(_file, bytes, slot.CommitNumber % SlotCount * SlotBytes);
@@ -197,6 +210,14 @@ internal sealed class CommitSlots : ILogCommitManager
         return new Slot(
             BinaryPrimitives.ReadInt64BigEndian(bytes.AsSpan(8)),
             BinaryPrimitives.ReadInt64BigEndian(bytes.AsSpan(16)),
+            new LogGeometry(BinaryPrimitives.ReadInt64BigEndian(bytes.AsSpan(24)), BinaryPrimitives.ReadInt64BigEndian(bytes.AsSpan(32))),
             bytes[HeaderBytes..length]);
     }
+}
+
+/// <summary>The sizes that a log has for its lifetime.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct LogGeometry(long PageBytes, long SegmentBytes)
+{
+    public override string ToString() => $"pages of {PageBytes} and segments of {SegmentBytes} bytes";
 }

@@ -17,20 +17,35 @@ internal sealed class FolderLock : IDisposable
     public static FolderLock Acquire(string folder)
     {
         string path = Path.Combine(folder, "lock");
+        FileStream file = Open(folder, path);
         try
         {
-            // FileShare.None is an exclusive flock(2) on Unix, which holds between objects of one process as well.
-            FileStream file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            // For people only.
             file.SetLength(0);
             file.Write(Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
             file.Flush();
             return new FolderLock(file);
         }
-        catch (IOException exception)
+        catch
         {
-            throw new LedgerLockedException($"The ledger's folder {folder} is in use: {path} is locked by another process or another ledger of this one.", exception);
+            file.Dispose();
+            throw;
         }
     }
 
     public void Dispose() => _file.Dispose();
+
+    private static FileStream Open(string folder, string path)
+    {
+        try
+        {
+            // FileShare.None is an exclusive flock(2) on Unix, which holds between objects of one process as well.
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException exception)
+        {
+            throw new LedgerLockedException(
+                $"The ledger's folder {folder} is in use: {path} is locked by another process or another ledger of this one.", exception);
+        }
+    }
 }

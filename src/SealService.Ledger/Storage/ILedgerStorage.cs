@@ -17,6 +17,9 @@ public interface ILedgerStorage : IAsyncDisposable
     /// <summary>True when the storage holds no record and never acknowledged one.</summary>
     bool IsEmpty { get; }
 
+    /// <summary>Whether there is room for a record of that size. Asked before each append, while refusing is still easy.</summary>
+    bool HasRoomFor(int recordBytes);
+
     /// <summary>
     /// Appends a record and returns its address once it is durable. An exception of any kind means that it may or may not
     /// be durable; the storage then accepts no further record until it has been opened again.

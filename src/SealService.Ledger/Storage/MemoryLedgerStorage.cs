@@ -43,6 +43,9 @@ public sealed class MemoryLedgerStorage : ILedgerStorage
     /// <summary>Awaited at the beginning of each append: a slow device.</summary>
     public Func<CancellationToken, ValueTask>? BeforeAppend { get; set; }
 
+    /// <summary>Whether there is no room for another record.</summary>
+    public bool IsFull { get; set; }
+
     public int RecordBytesMax { get; init; } = 4 << 20;
 
     public bool IsEmpty
@@ -94,6 +97,8 @@ public sealed class MemoryLedgerStorage : ILedgerStorage
             _records.RemoveRange(count, _records.Count - count);
         }
     }
+
+    public bool HasRoomFor(int recordBytes) => !IsFull;
 
     public async ValueTask<long> AppendAsync(ReadOnlyMemory<byte> record, CancellationToken cancellationToken)
     {

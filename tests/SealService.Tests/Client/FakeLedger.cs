@@ -13,12 +13,18 @@ namespace SealService.Tests.Client;
 internal sealed class FakeLedger
 {
     private readonly Lock _lock = new();
-    private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly ECDsa _key;
     private readonly List<byte[]> _entries = [];
     private readonly Dictionary<string, (long Index, MerkleHash Digest)> _byIdempotencyKey = new(StringComparer.Ordinal);
 
     public FakeLedger(string origin = "seal.example/fake")
+        : this(origin, ECDsa.Create(ECCurve.NamedCurves.nistP256))
     {
+    }
+
+    private FakeLedger(string origin, ECDsa key)
+    {
+        _key = key;
         Origin = origin;
         Key = VerifierKey.CreateEcdsaP256(origin, _key.ExportSubjectPublicKeyInfo());
     }
@@ -51,6 +57,9 @@ internal sealed class FakeLedger
             }
         }
     }
+
+    /// <summary>An empty ledger with this one's origin and key: another history, as honest by its signatures.</summary>
+    public FakeLedger Fork() => new(Origin, _key);
 
     /// <summary>The entry of a key that was used before; null when it is new. A key with another digest is a conflict.</summary>
     public (long Index, bool IsConflict)? FindKey(string idempotencyKey, MerkleHash digest)

@@ -9,7 +9,10 @@ namespace SealService.Tests.Ledger;
 
 public sealed class FasterLogStorageTests
 {
-    private static readonly FasterLogStorageOptions Options = new() { PageBytes = 64 << 10, MemoryBytes = 256 << 10, SegmentBytes = 128 << 10 };
+    private static readonly FasterLogStorageOptions Options = new()
+    {
+        PageBytes = 64 << 10, MemoryBytes = 256 << 10, SegmentBytes = 128 << 10,
+    };
 
     [Fact]
     public async Task Append_OverSegmentsAndRestarts_ScansAndReadsEverything()
@@ -50,7 +53,8 @@ public sealed class FasterLogStorageTests
         long second = await storage.AppendAsync(record, Token);
         Assert.Equal(record, await storage.ReadAsync(first, Token));
         Assert.Equal(record, await storage.ReadAsync(second, Token));
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await storage.AppendAsync(new byte[storage.RecordBytesMax + 1], Token));
+        byte[] tooLarge = new byte[storage.RecordBytesMax + 1];
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await storage.AppendAsync(tooLarge, Token));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await storage.AppendAsync(ReadOnlyMemory<byte>.Empty, Token));
     }
 
@@ -66,6 +70,18 @@ public sealed class FasterLogStorageTests
 
         await using FasterLogStorage again = Open(folder);
         Assert.True(again.IsEmpty);
+    }
+
+    [Fact]
+    public async Task Open_WithOtherSizes_RefusesAndSaysSo()
+    {
+        using TemporaryFolder folder = new();
+        List<StoredRecord> written = await WriteAsync(folder, 3);
+        LedgerException exception = Assert.Throws<LedgerException>(
+            () => FasterLogStorage.Open(folder.Path, Options with { PageBytes = 128 << 10 }, NullLoggerFactory.Instance));
+        Assert.Contains("65536", exception.Message, StringComparison.Ordinal);
+        await using FasterLogStorage storage = Open(folder);
+        await ExpectScanAsync(storage, written, 0);
     }
 
     [Fact]
@@ -133,7 +149,7 @@ public sealed class FasterLogStorageTests
     public async Task Scan_SectorZeroedOrByteFlippedAnywhere_NeverPassesUnnoticed()
     {
         await using LedgerFixture fixture = new();
-        await fixture.OpenAsync(FasterLogStorage.Open(fixture.Folder.Path, SealLedgerTests.SmallPages, NullLoggerFactory.Instance));
+        await fixture.OpenAsync(SealLedgerTests.OnDisk(fixture));
         for (int i = 0; i < 12; i++)
         {
             Assert.Null(await fixture.SealAsync(5));
@@ -173,7 +189,7 @@ public sealed class FasterLogStorageTests
                 await File.WriteAllBytesAsync(path, harmed, Token);
                 try
                 {
-                    await fixture.OpenAsync(FasterLogStorage.Open(fixture.Folder.Path, SealLedgerTests.SmallPages, NullLoggerFactory.Instance));
+                    await fixture.OpenAsync(SealLedgerTests.OnDisk(fixture));
                     await fixture.CheckAsync(); // what the damage did not touch, a commit record or padding, may do without
                     Assert.Equal(60, fixture.Ledger.Head.TreeSize);
                 }
@@ -192,14 +208,54 @@ public sealed class FasterLogStorageTests
 
         Assert.InRange(noticed, used / 512, long.MaxValue); // at least one of the three in each sector, on average
         await File.WriteAllBytesAsync(path, good, Token);
-        await fixture.OpenAsync(FasterLogStorage.Open(fixture.Folder.Path, SealLedgerTests.SmallPages, NullLoggerFactory.Instance));
+        await fixture.OpenAsync(SealLedgerTests.OnDisk(fixture));
         await fixture.CheckAsync();
     }
 
     [Fact]
-    public async Task Append_DiskFull_FailsAndLosesNothingAcknowledged()
+    public async Task HasRoomFor_LessThanTheMinimumIsFree_SaysNo()
     {
-        // The commit folder can't be written: FasterLog itself would acknowledge this.
+        using TemporaryFolder folder = new();
+        FasterLogStorageOptions greedy = Options with { FreeBytesMin = long.MaxValue - (1L << 32) };
+        await using (FasterLogStorage storage = FasterLogStorage.Open(folder.Path, greedy, NullLoggerFactory.Instance))
+        {
+            Assert.False(storage.HasRoomFor(1));
+        }
+
+        FasterLogStorageOptions modest = Options with { FreeBytesMin = 0 };
+        await using FasterLogStorage roomy = FasterLogStorage.Open(folder.Path, modest, NullLoggerFactory.Instance);
+        Assert.True(roomy.HasRoomFor(1));
+    }
+
+    [Fact]
+    public async Task Open_CopyOfARunningLog_HasEverythingAcknowledged()
+    {
+        // The truth that a process leaves behind when it is killed. What it derives changes while it is copied.
+        await using LedgerFixture fixture = new();
+        fixture.Options = fixture.Options with { IndexKeysInMemoryMax = 64, EntriesPerSnapshot = 70 };
+        await fixture.OpenAsync(SealLedgerTests.OnDisk(fixture));
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.Null(await fixture.SealAsync(9));
+            if (i % 4 == 3)
+            {
+                await using LedgerFixture copy = new();
+                copy.UseSignerOf(fixture);
+                Copy(fixture.Folder["records"], copy.Folder["records"]);
+                Copy(fixture.Folder["commit"], copy.Folder["commit"]);
+                copy.Acknowledged.AddRange(fixture.Acknowledged);
+                await copy.OpenAsync(SealLedgerTests.OnDisk(copy));
+                await copy.CheckAsync();
+                Assert.Null(await copy.SealAsync(3));
+                await copy.CheckAsync();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Append_CommitMetadataCannotBeWritten_FailsAndLosesNothingAcknowledged()
+    {
+        // FasterLog by itself would acknowledge this.
         using TemporaryFolder folder = new();
         List<StoredRecord> written = await WriteAsync(folder, 2);
         FasterLogStorage storage = Open(folder);
@@ -226,6 +282,18 @@ public sealed class FasterLogStorageTests
         }
 
         return written;
+    }
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (string source in Directory.GetFiles(from))
+        {
+            // File.Copy would want nobody to write.
+            using FileStream input = new(source, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using FileStream output = new(Path.Combine(to, Path.GetFileName(source)), FileMode.Create);
+            input.CopyTo(output);
+        }
     }
 
     private static async Task ScanAllAsync(TemporaryFolder folder)

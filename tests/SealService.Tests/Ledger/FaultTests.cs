@@ -22,7 +22,7 @@ public sealed class FaultTests
     public async Task Append_Fails_StopsUntilReopenedAndLosesNothing(StorageFault fault, bool persisted)
     {
         await using LedgerFixture fixture = new();
-        fixture.Options = fixture.Options with { AppendTimeout = TimeSpan.FromMilliseconds(200) };
+        fixture.Options = fixture.Options with { AppendTimeout = TimeSpan.FromSeconds(1) };
         await fixture.OpenAsync();
         Assert.Null(await fixture.SealAsync(40));
         await fixture.CheckAsync();
@@ -54,7 +54,7 @@ public sealed class FaultTests
     public async Task Sign_Fails_FailsTheseWaitersOnlyAndReleasesTheirKeys(bool throws, bool hangs, bool signsSomethingElse)
     {
         await using LedgerFixture fixture = new();
-        fixture.Options = fixture.Options with { SigningTimeout = TimeSpan.FromMilliseconds(200) };
+        fixture.Options = fixture.Options with { SigningTimeout = hangs ? TimeSpan.FromSeconds(1) : TimeSpan.FromSeconds(30) };
         SealLedger ledger = await fixture.OpenAsync();
         Assert.Null(await fixture.SealAsync(5));
         SignedHead before = ledger.Head;
@@ -95,6 +95,22 @@ public sealed class FaultTests
         using SealedSegment? sealedNow = await writer.ReadSealedAsync(Token);
         Assert.Null(sealedNow!.Failure);
         Assert.Equal(5, sealedNow.FirstIndex);
+        await fixture.CheckAsync();
+    }
+
+    [Fact]
+    public async Task Seal_StorageFull_RefusesUntilThereIsRoom()
+    {
+        await using LedgerFixture fixture = new();
+        await fixture.OpenAsync();
+        Assert.Null(await fixture.SealAsync(5));
+        fixture.Memory.IsFull = true;
+        LedgerFailure? failure = await fixture.SealAsync(5);
+        Assert.Equal(LedgerError.StorageFull, failure?.Error);
+        Assert.True(failure!.Retryable);
+        Assert.Equal(5, fixture.Ledger.Head.TreeSize);
+        fixture.Memory.IsFull = false;
+        Assert.Null(await fixture.SealAsync(5));
         await fixture.CheckAsync();
     }
 
@@ -169,7 +185,7 @@ public sealed class FaultTests
         await using LedgerFixture fixture = new();
         fixture.Options = fixture.Options with
         {
-            AppendTimeout = TimeSpan.FromMilliseconds(50), EntriesPerBatchMax = 64, EntriesPerSnapshot = 50, IndexKeysInMemoryMax = 32,
+            AppendTimeout = TimeSpan.FromMilliseconds(250), EntriesPerBatchMax = 64, EntriesPerSnapshot = 50, IndexKeysInMemoryMax = 32,
         };
         for (int round = 0; round < 30; round++)
         {

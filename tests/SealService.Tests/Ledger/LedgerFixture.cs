@@ -16,6 +16,7 @@ internal sealed class LedgerFixture : IAsyncDisposable
 
     private SealLedger? _ledger;
     private int _documents;
+    private bool _signerIsBorrowed;
 
     public LedgerFixture()
     {
@@ -47,6 +48,13 @@ internal sealed class LedgerFixture : IAsyncDisposable
     }
 
     public static MerkleHash Key(string idempotencyKey) => Sha256.HashData(Encoding.UTF8.GetBytes(idempotencyKey));
+
+    public void UseSignerOf(LedgerFixture other)
+    {
+        Signer.Dispose();
+        Signer = other.Signer;
+        _signerIsBorrowed = true;
+    }
 
     /// <summary>Opens, or closes and opens again as after a restart, on records in memory.</summary>
     public async Task<SealLedger> OpenAsync()
@@ -166,7 +174,11 @@ internal sealed class LedgerFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CloseAsync();
-        Signer.Dispose();
+        if (!_signerIsBorrowed)
+        {
+            Signer.Dispose();
+        }
+
         Folder.Dispose();
     }
 

@@ -141,7 +141,8 @@ public sealed class RecoveryTests
         byte[] record = fixture.Memory[1];
         Assert.True(RecordCodec.TryRead(record, out LedgerRecord fields, out _));
         record[RecordCodec.HeaderBytes + 10] ^= 1; // of the salt
-        Assert.Equal(record.Length, RecordCodec.Complete(record, fields.FirstIndex, fields.Count, fields.Entries.Length, fields.Checkpoint.ToArray()));
+        byte[] checkpoint = fields.Checkpoint.ToArray();
+        Assert.Equal(record.Length, RecordCodec.Complete(record, fields.FirstIndex, fields.Count, fields.Entries.Length, checkpoint));
         LedgerDamagedException exception = await Assert.ThrowsAsync<LedgerDamagedException>(fixture.OpenAsync);
         Assert.Contains("root", exception.Message, StringComparison.Ordinal);
     }

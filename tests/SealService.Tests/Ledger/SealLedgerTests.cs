@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using SealService.Ledger;
 using SealService.Ledger.Storage;
 using SealService.Merkle;
@@ -133,6 +134,34 @@ public sealed class SealLedgerTests
     }
 
     [Fact]
+    public async Task ReadTile_FullAndPartial_AreTheTreesHashes()
+    {
+        await using LedgerFixture fixture = new();
+        SealLedger ledger = await fixture.OpenAsync();
+        Assert.Null(await fixture.SealAsync(700));
+        IEnumerable<Receipt> inOrder = fixture.Acknowledged.OrderBy(receipt => receipt.Index);
+        MerkleHash[] leaves = [.. inOrder.Select(receipt => TreeHasher.HashLeaf(receipt.Entry.Span))];
+        Assert.Equal(leaves[256..512], await ledger.ReadTileAsync(0, 1, 256, Token));
+        Assert.Equal(leaves[512..700], await ledger.ReadTileAsync(0, 2, 188, Token));
+        MerkleHash[] roots = await ledger.ReadTileAsync(1, 0, 2, Token);
+        for (int tile = 0; tile < 2; tile++)
+        {
+            CompactRange range = new();
+            range.Append(leaves.AsSpan(tile * 256, 256));
+            Assert.Equal(range.GetRootHash(), roots[tile]);
+        }
+
+        (int Level, long Number, int Width)[] absent =
+        [
+            (0, 2, 189), (0, 3, 1), (1, 0, 3), (2, 0, 1), (0, long.MaxValue, 1), (-1, 0, 1), (8, 0, 1), (0, -1, 1), (0, 0, 0), (0, 0, 257),
+        ];
+        foreach ((int level, long number, int width) in absent)
+        {
+            await Assert.ThrowsAnyAsync<ArgumentOutOfRangeException>(async () => await ledger.ReadTileAsync(level, number, width, Token));
+        }
+    }
+
+    [Fact]
     public async Task Find_ManyEntriesWithOneKey_PagesNewestFirst()
     {
         await using LedgerFixture fixture = new();
@@ -237,7 +266,8 @@ public sealed class SealLedgerTests
         Assert.True(writer.TryEnter());
         Assert.Throws<ArgumentException>(() => writer.TryAdd(1, Document(new byte[31])));
         Assert.Throws<ArgumentException>(() => writer.TryAdd(1, Document(Digest(1), documentId: new string('x', 129))));
-        Assert.Throws<ArgumentException>(() => writer.TryAdd(1, new DocumentSeal { Kind = EntryKind.Document, Digest = Digest(1), DocumentId = [0xff] }));
+        Assert.Throws<ArgumentException>(
+            () => writer.TryAdd(1, new DocumentSeal { Kind = EntryKind.Document, Digest = Digest(1), DocumentId = [0xff] }));
         Assert.True(writer.TryAdd(2, Document(Digest(2))));
         writer.Leave();
         using SealedSegment? segment = await writer.ReadSealedAsync(Token);
@@ -246,7 +276,10 @@ public sealed class SealLedgerTests
     }
 
     internal static FasterLogStorage OnDisk(LedgerFixture fixture) =>
-        FasterLogStorage.Open(fixture.Folder.Path, SmallPages, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
+        FasterLogStorage.Open(fixture.Folder.Path, SmallSegments, NullLoggerFactory.Instance);
 
-    internal static FasterLogStorageOptions SmallPages { get; } = new() { PageBytes = 4 << 20, MemoryBytes = 8 << 20, SegmentBytes = 16 << 20 };
+    internal static FasterLogStorageOptions SmallSegments { get; } = new()
+    {
+        PageBytes = 4 << 20, MemoryBytes = 8 << 20, SegmentBytes = 16 << 20, FreeBytesMin = 0,
+    };
 }

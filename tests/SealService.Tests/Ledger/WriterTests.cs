@@ -1,4 +1,5 @@
 using SealService.Ledger;
+using SealService.Ledger.Storage;
 using SealService.Merkle;
 using Xunit;
 using static SealService.Tests.Ledger.LedgerFixture;
@@ -15,13 +16,15 @@ public sealed class WriterTests
         SealLedger ledger = await fixture.OpenAsync();
         const int writers = 24;
         const int documents = 700;
-        List<Receipt>[] receipts = await Task.WhenAll(Enumerable.Range(0, writers).Select(number => Task.Run(() => RunWriterAsync(ledger, number, documents))));
+        List<Receipt>[] receipts = await Task.WhenAll(
+            Enumerable.Range(0, writers).Select(number => Task.Run(() => RunWriterAsync(ledger, number, documents), Token)));
         foreach (List<Receipt> own in receipts)
         {
             fixture.Acknowledged.AddRange(own);
         }
 
-        Assert.Equal(Enumerable.Range(0, writers * documents).Select(i => (long)i), fixture.Acknowledged.Select(receipt => receipt.Index).Order());
+        IEnumerable<long> dense = Enumerable.Range(0, writers * documents).Select(i => (long)i);
+        Assert.Equal(dense, fixture.Acknowledged.Select(receipt => receipt.Index).Order());
         await fixture.CheckAsync();
         await fixture.OpenAsync();
         await fixture.CheckAsync();
@@ -264,6 +267,50 @@ public sealed class WriterTests
         }
     }
 
+    [Fact]
+    public async Task Time_ClockJumpsWhileManyWrite_NeverGoesBackFromBatchToBatch()
+    {
+        const int seed = 31;
+        await using LedgerFixture fixture = new();
+        ManualTime time = new(new DateTimeOffset(2026, 11, 21, 12, 0, 0, TimeSpan.Zero));
+        fixture.Time = time;
+        fixture.Options = fixture.Options with { EntriesPerBatchMax = 40 };
+        SealLedger ledger = await fixture.OpenAsync();
+        using CancellationTokenSource done = new();
+        Task jumping = Task.Run(
+            () =>
+            {
+                Random random = new(seed);
+                while (!done.IsCancellationRequested)
+                {
+                    time.Now += TimeSpan.FromMilliseconds(random.Next(-50, 52));
+                }
+            },
+            Token);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(number => Task.Run(() => RunWriterAsync(ledger, number, 400), Token)));
+        await done.CancelAsync();
+        await jumping;
+        await fixture.CloseAsync();
+
+        long floor = 0;
+        for (int i = 1; i < fixture.Memory.Count; i++)
+        {
+            Assert.True(RecordCodec.TryRead(fixture.Memory[i], out LedgerRecord record, out string? error), error);
+            ReadOnlySpan<byte> entries = record.Entries.Span;
+            long greatest = floor;
+            while (!entries.IsEmpty)
+            {
+                long sealedAt = TimeOf(RecordCodec.TakeEntry(ref entries));
+                Assert.True(sealedAt >= floor, $"seed {seed}: record {i} goes back by {floor - sealedAt} ms");
+                greatest = Math.Max(greatest, sealedAt);
+            }
+
+            floor = greatest;
+        }
+
+        Assert.InRange(fixture.Memory.Count, 10, 4000);
+    }
+
     private static long TimeOf(ReadOnlySpan<byte> entry)
     {
         Assert.True(LogEntryCodec.TryRead(entry, out LogEntry fields, out string? error), error);
@@ -322,7 +369,8 @@ public sealed class WriterTests
         {
             if (writer.TryEnter())
             {
-                for (int group = 0; group < 1 + (number % 9) && next < documents && writer.TryAdd((ulong)next, Document(Digest((number * 1_000_000L) + next))); group++)
+                int groupEnd = Math.Min(next + 1 + (number % 9), documents);
+                while (next < groupEnd && writer.TryAdd((ulong)next, Document(Digest((number * 1_000_000L) + next))))
                 {
                     next++;
                 }

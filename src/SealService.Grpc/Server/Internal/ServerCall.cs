@@ -29,11 +29,13 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     private bool _isWatched;
     private DateTime _deadline = DateTime.MaxValue;
     private DeadlineTimer? _deadlineTimer;
-    private CancellationTokenSource? _deadlineSource;
     private Metadata? _requestHeaders;
     private Metadata? _responseTrailers;
     private Dictionary<object, object>? _userState;
     private bool _clientHasGone;
+
+    // Set once, by the first who asks for the token; cancelled by who terminates the call.
+    private CancellationTokenSource? _cancellation;
 
     // Written by the handler's threads, read by the stall watch.
     private long _readWaitSince;
@@ -87,7 +89,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     protected override Metadata RequestHeadersCore => _requestHeaders ??= ReadRequestHeaders();
 
-    protected override CancellationToken CancellationTokenCore => _deadlineSource?.Token ?? _requestAborted;
+    protected override CancellationToken CancellationTokenCore => (Volatile.Read(ref _cancellation) ?? CreateCancellation()).Token;
 
     protected override Metadata ResponseTrailersCore => _responseTrailers ??= [];
 
@@ -139,7 +141,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     /// <summary>What a read or a write throws after the call was aborted.</summary>
     public OperationCanceledException CreateCancelledException(Exception? cause) =>
-        new("The call was cancelled, or its deadline has passed.", cause, CancellationTokenCore);
+        new("The call was cancelled, or its deadline has passed.", cause, Volatile.Read(ref _cancellation)?.Token ?? _requestAborted);
 
     /// <summary>Ends the call because its client neither sends nor reads. Called by the stall watch.</summary>
     public void EndStalled(bool writing)
@@ -205,7 +207,6 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     {
         var deadline = Runtime.Time.GetUtcNow() + timeout;
         _deadline = deadline.UtcDateTime;
-        _deadlineSource = CancellationTokenSource.CreateLinkedTokenSource(_requestAborted);
         _deadlineTimer = new DeadlineTimer(Runtime.Time, deadline, DeadlineHasPassed);
     }
 
@@ -236,9 +237,10 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         {
             Requests.CancelPendingRead();
             await responseEnds;
-            if (_deadlineSource is { } source)
+            // With a full fence: whoever creates it later sees the termination.
+            if (Interlocked.CompareExchange(ref _cancellation, null, null) is { } cancellation)
             {
-                await source.CancelAsync();
+                await cancellation.CancelAsync();
             }
         }
         catch (Exception e)
@@ -249,6 +251,23 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         {
             termination.SetResult();
         }
+    }
+
+    private CancellationTokenSource CreateCancellation()
+    {
+        var created = CancellationTokenSource.CreateLinkedTokenSource(_requestAborted);
+        if (Interlocked.CompareExchange(ref _cancellation, created, null) is { } first)
+        {
+            created.Dispose();
+            return first;
+        }
+
+        if (Response.Termination is not null)
+        {
+            created.Cancel();
+        }
+
+        return created;
     }
 
     /// <summary>Step 3, for every call: what the handler's outcome means.</summary>
@@ -291,11 +310,8 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _deadlineTimer?.Dispose();
-        if (Response.Termination is { } termination)
-        {
-            await termination;
-        }
-        else if (!Requests.IsAtEnd && !IsAborted && Runtime.Options.EarlyEndDrainTimeout > TimeSpan.Zero)
+        await (Response.Termination ?? Task.CompletedTask);
+        if (!Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested)
         {
             await DrainAsync();
         }
@@ -308,10 +324,13 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         Requests.RecordCounts();
         Requests.Dispose();
         Response.Dispose();
-        _deadlineSource?.Dispose();
+        _cancellation?.Dispose();
     }
 
-    /// <summary>Sends the status, then reads and drops what the client still sends, for a while: see <see cref="GrpcServerOptions.EarlyEndDrainTimeout"/>.</summary>
+    /// <summary>
+    /// Sends the status, then reads and drops what the client still sends, for a while. Kestrel resets what is left of the stream (NO_ERROR,
+    /// RFC 9113 section 8.1): a reset that comes together with the status makes several clients lose the status.
+    /// </summary>
     private async Task DrainAsync()
     {
         using var drain = new CancellationTokenSource(Runtime.Options.EarlyEndDrainTimeout, Runtime.Time);
@@ -322,7 +341,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // The time is over or the client has gone: Kestrel resets what is left of the stream.
+            // The time is over, or the client has gone.
         }
     }
 

@@ -46,7 +46,7 @@ internal sealed class ServerResponse : IDisposable
 
     public long UnflushedBytes => _body.UnflushedBytes;
 
-    /// <summary>Completes when a call that was ended from outside its handler is done with its HTTP context; null for any other call.</summary>
+    /// <summary>Of a call that was ended from outside its handler: completes when that is done. Null for any other call.</summary>
     public Task? Termination => _termination;
 
     /// <summary>What the call ended with; written under the gate, to be read after an end was tried.</summary>
@@ -153,8 +153,8 @@ internal sealed class ServerResponse : IDisposable
     }
 
     /// <summary>
-    /// Ends the response from outside the handler: status, end of the stream, and a reset, so that the client stops sending. When the
-    /// handler is in the middle of a flush the client is not reading, and only the reset gets through. False when it has ended before.
+    /// Ends the response from outside the handler: status and end of the stream. When the handler is in the middle of a flush the client
+    /// is not reading, and only a reset gets through. False when it has ended before.
     /// </summary>
     /// <param name="status">The status to send.</param>
     /// <param name="termination">Becomes <see cref="Termination"/> in the same instant.</param>
@@ -182,7 +182,7 @@ internal sealed class ServerResponse : IDisposable
             RecordCounts();
         }
 
-        responseEnds = CompleteAndResetAsync();
+        responseEnds = CompleteAsync();
         return true;
     }
 
@@ -212,18 +212,17 @@ internal sealed class ServerResponse : IDisposable
         }
     }
 
-    private async Task CompleteAndResetAsync()
+    private async Task CompleteAsync()
     {
         try
         {
-            // A client that does not read holds up the trailers as well; the reset does not wait for it.
             await _http.CompleteAsync().WaitAsync(TrailersPatience, _call.Runtime.Time);
         }
         catch (TimeoutException)
         {
+            // A client that does not read holds up the trailers as well.
+            Reset(Cancel);
         }
-
-        Reset(Cancel);
     }
 
     private void BeginBody()

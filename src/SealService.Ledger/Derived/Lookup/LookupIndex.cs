@@ -18,15 +18,18 @@ internal sealed class LookupIndex
 
     private readonly string _folder;
     private readonly int _keysInMemoryMax;
+    private readonly KeySorter _sorter; // owned by the adding thread
     private readonly Lock _runsLock = new();
     private volatile State _state; // replaced as a whole, under _runsLock
     private Task _merging = Task.CompletedTask; // owned by the adding thread
+    private KeyTable? _retired; // the table before this one, to be used again; owned by the adding thread
     private long _tableFirst; // owned by the adding thread
 
     private LookupIndex(string folder, int keysInMemoryMax, SortedRun[] runs)
     {
         _folder = folder;
         _keysInMemoryMax = keysInMemoryMax;
+        _sorter = new KeySorter(keysInMemoryMax);
         _state = new State(runs, new KeyTable(keysInMemoryMax));
         _tableFirst = runs.Length == 0 ? 0 : runs[^1].Header.EndIndex;
     }
@@ -92,12 +95,15 @@ internal sealed class LookupIndex
             return;
         }
 
-        SortedRun run = SortedRunWriter.Write(_folder, _tableFirst, endIndex, _state.Table.ToSorted());
+        KeyTable full = _state.Table;
+        SortedRun run = SortedRunWriter.Write(_folder, _tableFirst, endIndex, full.Sort(_sorter));
+        KeyTable empty = _retired is not null && _retired.TryClear() ? _retired : new KeyTable(_keysInMemoryMax);
         lock (_runsLock)
         {
-            _state = new State([.. _state.Runs, run], new KeyTable(_keysInMemoryMax));
+            _state = new State([.. _state.Runs, run], empty);
         }
 
+        _retired = full;
         _tableFirst = endIndex;
         if (_merging.IsCompletedSuccessfully)
         {
@@ -109,14 +115,41 @@ internal sealed class LookupIndex
     public List<long> Find(ulong fingerprint, long before, int max)
     {
         List<long> found = [];
-        State state = _state;
-        state.Table.Collect(fingerprint, before, max, found);
+        State state = EnterTable();
+        try
+        {
+            state.Table.Collect(fingerprint, before, max, found);
+        }
+        finally
+        {
+            state.Table.Leave();
+        }
+
         for (int i = state.Runs.Length - 1; i >= 0 && found.Count < max; i--)
         {
             state.Runs[i].Collect(fingerprint, before, max, found);
         }
 
         return found;
+    }
+
+    /// <summary>The state whose table has been entered: what the table no longer holds, the state's runs do.</summary>
+    private State EnterTable()
+    {
+        while (true)
+        {
+            KeyTable table = _state.Table;
+            table.Enter();
+
+            // The state from before may lack runs: the table may have been taken out of use, and into use again.
+            State state = _state;
+            if (state.Table == table)
+            {
+                return state;
+            }
+
+            table.Leave();
+        }
     }
 
     private void MergeAll()

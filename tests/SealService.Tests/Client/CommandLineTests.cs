@@ -1,0 +1,392 @@
+using System.Text.Json;
+using Grpc.Core;
+using SealService.Cli;
+using SealService.Cli.Sealing;
+using SealService.Merkle;
+using Xunit;
+
+namespace SealService.Tests.Client;
+
+/// <summary>The seal command as its users have it: arguments in, text or JSON and an exit code out.</summary>
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+    private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal);
+
+    public CommandLineTests() => _variables["SEAL_KNOWN_KEYS"] = _folder["config/known-keys"];
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Seal_Folder_WritesReceiptsThatVerify()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        WriteDocuments();
+
+        var sealing = await RunAsync(server, "seal", _folder["docs"], "--json");
+
+        Assert.Equal(0, sealing.ExitCode);
+        var lines = sealing.Json();
+        Assert.Equal(4, lines.Count);
+        Assert.Equal(["a.txt", "empty", "sub/b.txt"], lines[..3].Select(l => Path.GetRelativePath(_folder["docs"], l.Text("path")!)).Order(StringComparer.Ordinal));
+        Assert.All(lines[..3], line => Assert.Equal(("document", "sealed"), (line.Text("type"), line.Text("outcome"))));
+        Assert.Equal(("summary", 3, 3), (lines[3].Text("type"), lines[3].Number("documents"), lines[3].Number("sealed")));
+        Assert.Equal(
+            ["docs/a.txt", "docs/a.txt.tlog-proof", "docs/empty", "docs/empty.tlog-proof", "docs/sub/b.txt", "docs/sub/b.txt.tlog-proof"],
+            _folder.Files().Where(f => f.StartsWith("docs", StringComparison.Ordinal)));
+
+        var verifying = await RunAsync(null, "verify", _folder["docs"], "--key", server.Ledger.Key.ToString(), "--json");
+        Assert.Equal(0, verifying.ExitCode);
+        Assert.All(verifying.Json()[..3], line => Assert.Equal("valid", line.Text("verdict")));
+        Assert.Equal(3, verifying.Json()[3].Number("valid"));
+    }
+
+    [Fact]
+    public async Task Seal_Again_SkipsWhatHasItsReceipt()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        WriteDocuments();
+        await RunAsync(server, "seal", _folder["docs"]);
+        var size = server.Ledger.TreeSize;
+
+        var again = await RunAsync(server, "seal", _folder["docs"], "--json");
+
+        Assert.Equal(0, again.ExitCode);
+        Assert.Equal(3, again.Json()[^1].Number("skipped"));
+        Assert.Equal(size, server.Ledger.TreeSize);
+    }
+
+    [Fact]
+    public async Task Seal_ReceiptsLost_GetsTheSameEntries()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        WriteDocuments();
+        var first = (await RunAsync(server, "seal", _folder["docs"], "--json")).Json();
+        var size = server.Ledger.TreeSize;
+        File.Delete(_folder["docs/a.txt.tlog-proof"]);
+        File.WriteAllText(_folder["docs/sub/b.txt.tlog-proof"], "cut o");
+
+        var again = (await RunAsync(server, "seal", _folder["docs"], "--json")).Json();
+
+        Assert.Equal((1, 2), (again[^1].Number("skipped"), again[^1].Number("already_sealed")));
+        Assert.Equal(size, server.Ledger.TreeSize);
+        Assert.Equal(IndexOf(first, "a.txt"), IndexOf(again, "a.txt"));
+        Assert.Equal(IndexOf(first, "b.txt"), IndexOf(again, "b.txt"));
+
+        static long IndexOf(List<JsonElement> lines, string name) =>
+            lines.Single(line => line.Text("path")?.EndsWith(name, StringComparison.Ordinal) == true).Number("index");
+    }
+
+    [Fact]
+    public async Task Seal_ChangedDocument_IsANewEntryAndTheOldReceiptIsKept()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        var path = _folder.Write("a.txt", "first");
+        var first = (await RunAsync(server, "seal", path, "--json")).Json()[0].Number("index");
+        _folder.Write("a.txt", "other");
+
+        var second = (await RunAsync(server, "seal", path, "--json")).Json()[0];
+
+        Assert.Equal("sealed", second.Text("outcome"));
+        Assert.NotEqual(first, second.Number("index"));
+        Assert.Contains($"a.txt.{first}.tlog-proof", _folder.Files());
+        Assert.Equal(0, (await RunAsync(null, "verify", path, "--key", server.Ledger.Key.ToString())).ExitCode);
+    }
+
+    [Fact]
+    public async Task Seal_ReceiptsFolder_KeepsThemAtTheRelativePaths()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        WriteDocuments();
+
+        await RunAsync(server, "seal", _folder["docs"], "--receipts", _folder["receipts"]);
+
+        Assert.Equal(
+            ["receipts/a.txt.tlog-proof", "receipts/empty.tlog-proof", "receipts/sub/b.txt.tlog-proof"],
+            _folder.Files().Where(f => f.StartsWith("receipts", StringComparison.Ordinal)));
+        var verifying = await RunAsync(null, "verify", _folder["docs"], "--receipt", _folder["receipts"], "--key", server.Ledger.Key.ToString());
+        Assert.Equal(0, verifying.ExitCode);
+    }
+
+    [Fact]
+    public async Task Seal_DocumentRejected_SaysSoAndExitsWith3()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        server.Sealing.Failures["mine"] = (StatusCode.ResourceExhausted, 1);
+
+        var sealing = await RunAsync(server, "seal", _folder.Write("a.txt", "x"), "--document-id", "mine", "--json");
+
+        Assert.Equal(3, sealing.ExitCode);
+        var line = sealing.Json()[0];
+        Assert.Equal("failed", line.Text("outcome"));
+        Assert.Equal("RESOURCE_EXHAUSTED", line.GetProperty("error").Text("code"));
+        Assert.False(File.Exists(_folder["a.txt.tlog-proof"]));
+    }
+
+    [Fact]
+    public async Task Seal_WithoutKey_TrustsTheFirstAndNoOtherAfterwards()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        await using var impostor = await FakeSealServer.StartAsync(new FakeLedger(server.Ledger.Origin));
+        var path = _folder.Write("a.txt", "x");
+
+        var first = await RunAsync(server, "seal", path);
+        Assert.Equal(0, first.ExitCode);
+        Assert.Contains("for the first time", first.Error, StringComparison.Ordinal);
+        Assert.StartsWith(server.Ledger.Key.ToString(), File.ReadAllText(_folder["config/known-keys"]), StringComparison.Ordinal);
+
+        var second = await RunAsync(impostor, "seal", _folder.Write("b.txt", "y"), "--json");
+        Assert.Equal(1, second.ExitCode);
+        Assert.Equal("INVALID_ANSWER", second.Json()[^1].Text("code"));
+        Assert.False(File.Exists(_folder["b.txt.tlog-proof"]));
+    }
+
+    [Fact]
+    public async Task Seal_KeyOfAnotherOrigin_IsRefusedBeforeAnythingIsSent()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+
+        var sealing = await RunAsync(server, "seal", _folder.Write("a.txt", "x"), "--key", new FakeLedger("other.example/log").Key.ToString());
+
+        Assert.Equal(1, sealing.ExitCode);
+        Assert.Equal(0, server.Sealing.Streams);
+    }
+
+    [Fact]
+    public async Task Verify_WithoutKey_FailsUnlessTrustOnFirstUse()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        var path = _folder.Write("a.txt", "x");
+        await RunAsync(server, "seal", path);
+
+        var without = await RunAsync(null, "verify", path, "--json");
+        Assert.Equal(1, without.ExitCode);
+        Assert.Equal("failed", without.Json()[0].Check("origin"));
+        Assert.Equal("passed", without.Json()[0].Check("inclusion"));
+        Assert.Contains("--key", without.Error, StringComparison.Ordinal);
+
+        var trusting = await RunAsync(null, "verify", path, "--trust-on-first-use", "--json");
+        Assert.Equal(0, trusting.ExitCode);
+        Assert.Equal("passed", trusting.Json()[0].Check("signature"));
+    }
+
+    [Fact]
+    public async Task Verify_TrustOnFirstUseOfALedgerThatWasNeverMet_Fails()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        var path = _folder.Write("a.txt", "x");
+        await RunAsync(server, "seal", path, "--key", server.Ledger.Key.ToString());
+
+        Assert.Equal(1, (await RunAsync(null, "verify", path, "--trust-on-first-use")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Verify_ChangedDocument_SaysExactlyWhatIsWrong()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        var path = _folder.Write("a.txt", "x");
+        await RunAsync(server, "seal", path);
+        _folder.Write("a.txt", "y");
+        var keyFile = _folder.Write("keys", $"# the ledger's keys\n{server.Ledger.Key} from the notary\n");
+
+        var verifying = await RunAsync(null, "verify", path, "--key", keyFile);
+
+        Assert.Equal(1, verifying.ExitCode);
+        Assert.Contains("NOT VALID", verifying.Output, StringComparison.Ordinal);
+        Assert.Contains($"the document's SHA-256 is {Sha256.HashData("y"u8)}, the receipt is for {Sha256.HashData("x"u8)}", verifying.Output, StringComparison.Ordinal);
+        var json = (await RunAsync(null, "verify", path, "--key", keyFile, "--json")).Json()[0];
+        Assert.Equal(("failed", "passed", "passed"), (json.Check("digest"), json.Check("size"), json.Check("signature")));
+    }
+
+    [Fact]
+    public async Task Verify_NoReceipt_IsNotValid()
+    {
+        var verifying = await RunAsync(null, "verify", _folder.Write("a.txt", "x"), "--json");
+
+        Assert.Equal(1, verifying.ExitCode);
+        Assert.Equal("failed", verifying.Json()[0].Check("receipt"));
+    }
+
+    [Fact]
+    public async Task Verify_ManyFiles_GivesThemInOrder()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        for (var i = 0; i < 200; i++)
+        {
+            _folder.Write($"docs/{i:000}", $"document {i}");
+        }
+
+        await RunAsync(server, "seal", _folder["docs"], "--jobs", "3");
+        var lines = (await RunAsync(null, "verify", _folder["docs"], "--key", server.Ledger.Key.ToString(), "--json")).Json();
+
+        Assert.Equal(Enumerable.Range(0, 200).Select(i => _folder[$"docs/{i:000}"]), lines[..200].Select(line => line.Text("path")!));
+        Assert.Equal(200, lines[200].Number("valid"));
+    }
+
+    [Theory]
+    [InlineData("seal")]
+    [InlineData("verify")]
+    [InlineData("bogus")]
+    [InlineData("seal", "/not/there")]
+    [InlineData("verify", "/not/there")]
+    [InlineData("seal", "/tmp", "--jobs", "0")]
+    [InlineData("seal", "/tmp", "--server", "ftp://x")]
+    [InlineData("verify", "/tmp", "--key", "neither key nor file")]
+    [InlineData("verify", "/tmp", "--unknown")]
+    [InlineData("log", "proof", "x")]
+    [InlineData("log", "find")]
+    [InlineData("log", "find", "--digest", "zz")]
+    [InlineData("log", "find", "--digest", "00", "--document-id", "x")]
+    [InlineData("log", "entries", "--first", "-1")]
+    public async Task Run_WrongUsage_ExitsWith2AndASentence(params string[] args)
+    {
+        var text = await RunAsync(null, args);
+        Assert.Equal(2, text.ExitCode);
+        Assert.StartsWith("seal: ", text.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", text.Error, StringComparison.Ordinal);
+
+        var json = Assert.Single((await RunAsync(null, [.. args, "--json"])).Json());
+        Assert.Equal(("error", 2), (json.Text("type"), json.Number("exit_code")));
+    }
+
+    [Theory]
+    [InlineData("status")]
+    [InlineData("keys", "list")]
+    [InlineData("log", "checkpoint")]
+    public async Task Run_ServerThatIsNotThere_ExitsWith3(params string[] args)
+    {
+        var server = await FakeSealServer.StartAsync();
+        await server.DisposeAsync();
+
+        var run = await RunAsync(server, [.. args, "--json"]);
+
+        Assert.Equal(3, run.ExitCode);
+        Assert.Equal("UNAVAILABLE", Assert.Single(run.Json()).Text("code"));
+    }
+
+    [Theory]
+    [InlineData("--help", "seal [command]")]
+    [InlineData("seal --help", "seal seal <PATH>...")]
+    [InlineData("verify --help", "seal verify <FILE>...")]
+    [InlineData("log proof --help", "seal log proof <INDEX>")]
+    public async Task Help_AnyVerb_ShowsItsUsage(string args, string usage)
+    {
+        var run = await RunAsync(null, args.Split(' '));
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains(usage, run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Log_EveryVerb_HasItsJsonShape()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        var document = _folder.Write("a.txt", "x");
+        var index = (await RunAsync(server, "seal", document, "--document-id", "mine", "--json")).Json()[0].Number("index");
+        var saved = _folder["saved-checkpoint"];
+        await File.WriteAllBytesAsync(saved, server.Ledger.GetCheckpoint(), TestContext.Current.CancellationToken);
+        var size = server.Ledger.TreeSize;
+        await RunAsync(server, "seal", _folder.Write("b.txt", "y"));
+
+        var checkpoint = await OneAsync("log", "checkpoint");
+        Assert.Equal((server.Ledger.Origin, server.Ledger.TreeSize), (checkpoint.Text("origin"), checkpoint.Number("tree_size")));
+        Assert.True(checkpoint.GetProperty("signature_verified").GetBoolean());
+
+        var entry = await OneAsync("log", "entries", "--first", $"{index}", "--count", "1");
+        Assert.Equal(("document", "mine", 1), (entry.Text("kind"), entry.Text("document_id"), entry.Number("size_bytes")));
+        Assert.Equal(Sha256.HashData("x"u8).ToString(), entry.Text("digest"));
+
+        var proof = await OneAsync("log", "proof", $"{index}");
+        Assert.Equal(entry.Text("leaf_hash"), proof.Text("leaf_hash"));
+
+        var consistency = await OneAsync("log", "consistency", saved);
+        Assert.Equal((size, server.Ledger.TreeSize), (consistency.Number("first_size"), consistency.Number("second_size")));
+        Assert.Equal(size, (await OneAsync("log", "consistency", $"{size}")).Number("first_size"));
+
+        Assert.Equal(index, (await OneAsync("log", "find", "--document-id", "mine")).Number("index"));
+
+        var receiptPath = _folder["fresh.tlog-proof"];
+        Assert.Equal(index, (await OneAsync("log", "receipt", "--index", $"{index}", "-o", receiptPath)).Number("index"));
+        var verifying = await RunAsync(null, "verify", document, "--receipt", receiptPath, "--trust-on-first-use");
+        Assert.Equal(0, verifying.ExitCode);
+
+        var key = Assert.Single((await OneAsync("keys", "list")).GetProperty("keys").EnumerateArray());
+        Assert.Equal(server.Ledger.Key.ToString(), key.Text("vkey"));
+        Assert.True(key.GetProperty("known").GetBoolean());
+
+        Assert.Equal("serving", (await OneAsync("status")).Text("health"));
+
+        async Task<JsonElement> OneAsync(params string[] args)
+        {
+            var run = await RunAsync(server, [.. args, "--json"]);
+            Assert.Equal(0, run.ExitCode);
+            return Assert.Single(run.Json());
+        }
+    }
+
+    [Fact]
+    public async Task Log_EveryVerb_HasText()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        await RunAsync(server, "seal", _folder.Write("a.txt", "x"));
+
+        Assert.Contains(server.Ledger.Origin, (await RunAsync(server, "log", "checkpoint")).Output, StringComparison.Ordinal);
+        Assert.Contains(Sha256.HashData("x"u8).ToString(), (await RunAsync(server, "log", "entries")).Output, StringComparison.Ordinal);
+        Assert.Contains("Signed by a trusted key", (await RunAsync(server, "log", "proof", "1")).Output, StringComparison.Ordinal);
+        Assert.Contains("is a prefix of", (await RunAsync(server, "log", "consistency", "1")).Output, StringComparison.Ordinal);
+        Assert.StartsWith("c2sp.org/tlog-proof@v1\n", (await RunAsync(server, "log", "receipt", "--index", "1")).Output, StringComparison.Ordinal);
+        Assert.Contains("known here", (await RunAsync(server, "keys", "list")).Output, StringComparison.Ordinal);
+        Assert.Contains("serves", (await RunAsync(server, "status")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DeriveIdempotencyKey_IsTheHashOfItsLines()
+    {
+        var digest = Sha256.HashData("x"u8);
+
+        var key = IdempotencyKeys.Derive("seal.example/log", digest, "sub/a.txt");
+
+        Assert.Equal(Sha256.HashData(System.Text.Encoding.UTF8.GetBytes(
+            "seal-cli idempotency key v1\nseal.example/log\n2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\nsub/a.txt\n")).ToString(), key);
+        Assert.NotEqual(key, IdempotencyKeys.Derive("seal.example/log", digest, "a.txt"));
+    }
+
+    private void WriteDocuments()
+    {
+        _folder.Write("docs/a.txt", "text");
+        _folder.Write("docs/empty", "");
+        _folder.Write("docs/sub/b.txt", new string('b', 300_000));
+    }
+
+    private async Task<Run> RunAsync(FakeSealServer? server, params string[] args)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        if (server is not null)
+        {
+            _variables["SEAL_SERVER"] = server.Address.ToString();
+        }
+
+        var environment = new CommandEnvironment { Output = output, Error = error, GetVariable = name => _variables.GetValueOrDefault(name) };
+        var exitCode = await SealCommandLine.RunAsync(args, environment);
+        return new Run(exitCode, output.ToString(), error.ToString());
+    }
+
+    private sealed record Run(int ExitCode, string Output, string Error)
+    {
+        public List<JsonElement> Json() =>
+            [.. Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+    }
+}
+
+/// <summary>Members of JSON results.</summary>
+internal static class JsonElementExtensions
+{
+    public static string? Text(this JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString() : null;
+
+    public static long Number(this JsonElement element, string name) => element.GetProperty(name).GetInt64();
+
+    /// <summary>The outcome of one of a document's checks.</summary>
+    public static string? Check(this JsonElement element, string kind) =>
+        element.GetProperty("checks").EnumerateArray().Single(check => check.Text("check") == kind).Text("outcome");
+}

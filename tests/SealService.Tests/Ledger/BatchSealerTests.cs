@@ -1,0 +1,97 @@
+using System.Runtime.InteropServices;
+using SealService.Ledger;
+using SealService.Ledger.Sequencing;
+using SealService.Ledger.Storage;
+using SealService.Merkle;
+using Xunit;
+using static SealService.Tests.Ledger.LedgerFixture;
+
+namespace SealService.Tests.Ledger;
+
+public sealed class BatchSealerTests : IDisposable
+{
+    private static readonly SignedHead EmptyHead = new(0, TreeHasher.EmptyRoot, default);
+
+    private readonly TestSigner _signer = new(Origin);
+    private readonly LedgerMetrics _metrics = new(Origin, () => 0, () => 0);
+    private readonly MemoryLedgerStorage _storage = new();
+    private readonly BatchSealer _sealer;
+
+    public BatchSealerTests()
+    {
+        TimeSpan timeout = TimeSpan.FromSeconds(30);
+        _sealer = new BatchSealer(
+            new RecordAppender(_storage, timeout, TimeProvider.System),
+            new CheckpointAuthority(Origin, _signer.Key, _signer.SignAsync, timeout, TimeProvider.System),
+            _metrics,
+            TimeProvider.System);
+    }
+
+    public void Dispose()
+    {
+        _signer.Dispose();
+        _metrics.Dispose();
+    }
+
+    [Fact]
+    public async Task Seal_SoundSegments_WritesOneRecordWithTheSignedHead()
+    {
+        SealedSegment[] segments = [MakeSegment(3), MakeSegment(5)];
+        SealedBatch batch = await _sealer.SealAsync(segments, new CompactRange(), EmptyHead);
+        Assert.Equal((8, 0L, 3L), (batch.Head.TreeSize, segments[0].FirstIndex, segments[1].FirstIndex));
+        Assert.Equal(1, _storage.Count);
+        Assert.True(RecordCodec.TryRead(_storage[0], out LedgerRecord record, out string? error), error);
+        Assert.True(record.Checkpoint.Span.SequenceEqual(batch.Head.Note.Span));
+    }
+
+    [Fact]
+    public async Task Seal_EntryChangedInMemory_IsNeitherSignedNorWritten()
+    {
+        SealedSegment segment = MakeSegment(4);
+        for (int i = 0; i < segment.EntryBundle.Length; i++)
+        {
+            Flip(segment, i);
+            await ExpectRefusedAsync(segment, new CompactRange(), EmptyHead);
+            Flip(segment, i);
+        }
+    }
+
+    [Fact]
+    public async Task Seal_TreeIsNotThatOfTheLastHead_IsNeitherSignedNorWritten()
+    {
+        CompactRange other = new();
+        other.Append(TreeHasher.HashLeaf([1]));
+        await ExpectRefusedAsync(MakeSegment(1), other, EmptyHead);
+        await ExpectRefusedAsync(MakeSegment(1), new CompactRange(), new SignedHead(1, other.GetRootHash(), default));
+        await ExpectRefusedAsync(MakeSegment(1), other, new SignedHead(1, TreeHasher.HashLeaf([2]), default));
+    }
+
+    private async Task ExpectRefusedAsync(SealedSegment segment, CompactRange edge, SignedHead head)
+    {
+        await Assert.ThrowsAnyAsync<Exception>(async () => await _sealer.SealAsync([segment], edge, head));
+        Assert.Equal(0, _signer.Signatures);
+        Assert.Equal(0, _storage.Count);
+    }
+
+    private static void Flip(SealedSegment segment, int position)
+    {
+        ReadOnlySpan<byte> entries = segment.EntryBundle;
+        MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(entries), entries.Length)[position] ^= 1;
+    }
+
+    private static SealedSegment MakeSegment(int entries)
+    {
+        ClaimRegistry claims = new((_, _) => ValueTask.FromResult<SealedKey?>(null));
+        SealedSegment segment = new SegmentPool(1000, claims).Rent();
+        segment.Begin(writer: null!, new OpenBatch(1000, 1_000_000, 0), 0, 1000);
+        for (int i = 0; i < entries; i++)
+        {
+            DocumentSeal document = Document(Digest(i));
+            Assert.Null(document.FindFault(1000, out int entryBytes));
+            Assert.True(segment.TryReserve(entryBytes, 1000));
+            segment.Add((ulong)i, document, entryBytes, 1000);
+        }
+
+        return segment;
+    }
+}
