@@ -92,7 +92,7 @@ public sealed class ExampleReceiptTests : IDisposable
 
     private static async Task<(int ExitCode, string Output)> RunCheckAsync(string document, string receipt)
     {
-        ProcessStartInfo start = new("bash", [Path.Combine(Examples, "shell", "check-receipt.sh"), document, receipt, KeyFile]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = new("bash", [Path.Combine(Examples, "shell", "check-receipt.sh"), document, receipt, KeyFile]) { RedirectStandardOutput = true, UseShellExecute = false };
         using Process process = Process.Start(start)!;
         string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
