@@ -59,7 +59,7 @@ public sealed class GrpcServerBuilder
         Replace(new DuplexStreamingHandler<TRequest, TResponse>(method, handler));
 
     /// <summary>Makes the server; the builder can be changed and used again.</summary>
-    /// <exception cref="InvalidOperationException">A limit of the options is not positive.</exception>
+    /// <exception cref="InvalidOperationException">A limit of the options is out of its range.</exception>
     public GrpcServer Build(ILoggerFactory? loggers = null, TimeProvider? time = null)
     {
         Options.Validate();

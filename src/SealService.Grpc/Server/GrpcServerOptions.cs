@@ -15,7 +15,7 @@ public sealed class GrpcServerOptions
     /// </summary>
     public int MaxMetadataBytes { get; set; } = 16 * 1024;
 
-    /// <summary>The longest deadline that a client is given; one that asks for more gets this.</summary>
+    /// <summary>The longest deadline that a client is given; one that asks for more gets this. At most ten years.</summary>
     public TimeSpan MaxDeadline { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>
@@ -38,13 +38,14 @@ public sealed class GrpcServerOptions
 
     internal GrpcServerOptions Clone() => (GrpcServerOptions)MemberwiseClone();
 
-    /// <exception cref="InvalidOperationException">A limit is not positive.</exception>
+    /// <exception cref="InvalidOperationException">A limit is out of its range.</exception>
     internal void Validate()
     {
         Require(MaxReceiveMessageBytes > 0, nameof(MaxReceiveMessageBytes));
         Require(MaxSendMessageBytes > 0, nameof(MaxSendMessageBytes));
         Require(MaxMetadataBytes > 0, nameof(MaxMetadataBytes));
         Require(MaxDeadline > TimeSpan.Zero, nameof(MaxDeadline));
+        Require(MaxDeadline <= TimeSpan.FromDays(3650), nameof(MaxDeadline));
         Require(IdleReadTimeout > TimeSpan.Zero, nameof(IdleReadTimeout));
         Require(WriteTimeout > TimeSpan.Zero, nameof(WriteTimeout));
         Require(EarlyEndDrainTimeout > TimeSpan.Zero, nameof(EarlyEndDrainTimeout));
@@ -53,7 +54,7 @@ public sealed class GrpcServerOptions
         {
             if (!holds)
             {
-                throw new InvalidOperationException($"{nameof(GrpcServerOptions)}.{name} is too small.");
+                throw new InvalidOperationException($"{nameof(GrpcServerOptions)}.{name} is out of its range.");
             }
         }
     }

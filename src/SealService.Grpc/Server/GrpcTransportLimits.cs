@@ -19,6 +19,9 @@ public sealed class GrpcTransportLimits
     /// <summary>Calls at a time on one connection; a client waits or opens another connection.</summary>
     public int MaxStreamsPerConnection { get; set; } = 100;
 
+    /// <summary>Connections at a time, of any protocol; further ones are closed at once.</summary>
+    public int MaxConnections { get; set; } = 1000;
+
     /// <summary>The largest request metadata, all headers together. Over it: HTTP 431.</summary>
     public int MaxMetadataBytes { get; set; } = 16 * 1024;
 
@@ -38,6 +41,7 @@ public static class KestrelServerOptionsExtensions
         ArgumentNullException.ThrowIfNull(kestrel);
         ArgumentNullException.ThrowIfNull(limits);
         kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = limits.MaxConnections;
         kestrel.Limits.MaxRequestHeadersTotalSize = limits.MaxMetadataBytes;
         var http2 = kestrel.Limits.Http2;
         http2.InitialStreamWindowSize = limits.StreamWindowBytes;

@@ -134,9 +134,13 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
         pipe.Complete();
     }
 
-    /// <summary>Gives back what was rented. The pipe stays with its owner.</summary>
+    /// <summary>
+    /// Gives back what was rented. The pipe stays with its owner and is not touched any more: a web server uses it again for another
+    /// request, which a reader that was kept too long must not see.
+    /// </summary>
     public void Dispose()
     {
+        _pipeEnded = true;
         _unread = default;
         _decompressed?.Dispose();
         _decompressed = null;

@@ -10,8 +10,9 @@ namespace Grpc.Net.Client.Internal;
 /// </summary>
 internal sealed class HttpCall : ClientCall
 {
-    // One read takes what the connection has buffered for the stream, up to so much.
-    private const int ReadBufferBytes = 64 * 1024;
+    // One read takes what the connection has buffered for the stream, up to so much. A single response is small as a rule.
+    private const int StreamReadBytes = 64 * 1024;
+    private const int SingleReadBytes = 4 * 1024;
 
     private readonly GrpcChannel _channel;
     private readonly IMethod _method;
@@ -171,7 +172,9 @@ internal sealed class HttpCall : ClientCall
             var body = await response.Content.ReadAsStreamAsync(_cancellation.Token);
             _reader = new ResponseReader(
                 this,
-                PipeReader.Create(body, new StreamPipeReaderOptions(bufferSize: ReadBufferBytes, leaveOpen: true)),
+                PipeReader.Create(body, new StreamPipeReaderOptions(
+                    bufferSize: _method.Type is MethodType.ServerStreaming or MethodType.DuplexStreaming ? StreamReadBytes : SingleReadBytes,
+                    leaveOpen: true)),
                 _channel.Options.MaxReceiveMessageBytes,
                 acceptsCompressed: ResponseHead.FirstValue(response.Headers, GrpcHeaders.Encoding) == MessageCompression.Gzip);
             return _reader;

@@ -24,6 +24,10 @@ internal sealed class RequestStream : HttpContent
     // Owned by the caller's thread.
     private bool _isComplete;
 
+    // Written by the pump.
+    private bool _hasStarted;
+    private bool _isSent;
+
     public RequestStream(HttpCall call, GrpcChannelOptions options, bool isStream, bool compresses)
     {
         _call = call;
@@ -39,10 +43,8 @@ internal sealed class RequestStream : HttpContent
 
     public long UnflushedBytes => _pipe.Writer.UnflushedBytes;
 
-    /// <summary>Whether all requests have been given to the connection. Written by the pump.</summary>
+    /// <summary>Whether all requests have been given to the connection.</summary>
     public bool IsSent => Volatile.Read(ref _isSent);
-
-    private bool _isSent;
 
     public void Write<T>(Marshaller<T> marshaller, T message, WriteOptions? options)
     {
@@ -79,6 +81,13 @@ internal sealed class RequestStream : HttpContent
     /// <summary>The pump. It ends with the requests, or when the call is cancelled.</summary>
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
+        if (_hasStarted)
+        {
+            // The handler tries a lost connection's request on another one. Here the messages are sent once, so the call is UNAVAILABLE.
+            throw new IOException("The connection was lost before the server took the call.");
+        }
+
+        _hasStarted = true;
         Exception? failure = null;
         try
         {
