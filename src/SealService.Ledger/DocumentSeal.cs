@@ -33,7 +33,8 @@ public readonly ref struct DocumentSeal
     {
         LogEntry entry = ToEntry(NoSalt, sealedAtUnixMs);
         entryBytes = LogEntryCodec.GetSize(entry);
-        return entry.FindFault() ?? (Claim is null || Claim.Digest.AsSpan().SequenceEqual(Digest) ? null : "the claim is for another digest");
+        bool claimFits = Claim is null || Claim.Digest.AsSpan().SequenceEqual(Digest);
+        return entry.FindFault() ?? (claimFits ? null : "the claim is for another digest");
     }
 
     internal void WriteEntry(Span<byte> destination, ReadOnlySpan<byte> salt, long sealedAtUnixMs) =>

@@ -5,7 +5,7 @@ namespace SealService.Ledger;
 /// <summary>The ledger's log messages: event ids 2000 to 2099.</summary>
 internal static partial class LedgerLog
 {
-    [LoggerMessage(2000, LogLevel.Information, "Opened ledger {Origin}: tree size {TreeSize}, {ScannedRecords} records scanned, {ElapsedMs} ms")]
+    [LoggerMessage(2000, LogLevel.Information, "Opened {Origin}: {TreeSize} entries, {ScannedRecords} records scanned, {ElapsedMs} ms")]
     public static partial void Opened(ILogger logger, string origin, long treeSize, long scannedRecords, long elapsedMs);
 
     [LoggerMessage(2001, LogLevel.Information, "Created ledger {Origin}")]
@@ -17,7 +17,7 @@ internal static partial class LedgerLog
     [LoggerMessage(2010, LogLevel.Debug, "Sealed {Entries} entries of {Segments} writers: tree size {TreeSize}, {RecordBytes} bytes")]
     public static partial void Sealed(ILogger logger, int entries, int segments, long treeSize, int recordBytes);
 
-    [LoggerMessage(2011, LogLevel.Error, "{Entries} entries were not sealed, and nothing of them was persisted; the tree size would have been {TreeSize}")]
+    [LoggerMessage(2011, LogLevel.Error, "{Entries} entries were not sealed and not persisted; the tree size would have been {TreeSize}")]
     public static partial void NotSealed(ILogger logger, long treeSize, int entries, Exception exception);
 
     [LoggerMessage(2012, LogLevel.Critical, "The ledger's state is unknown; it stops until it is opened again")]

@@ -25,8 +25,16 @@ internal sealed class LedgerMetrics : IDisposable
         _batchSize = _meter.CreateHistogram<int>("seal.ledger.batch.size", "{entry}", "Entries of a sealed batch");
         _signDuration = _meter.CreateHistogram<double>("seal.ledger.sign.duration", "s", "Time to sign a checkpoint");
         _commitDuration = _meter.CreateHistogram<double>("seal.ledger.commit.duration", "s", "Time to make a record durable");
-        _meter.CreateObservableGauge("seal.ledger.tree.size", () => new Measurement<long>(treeSize(), _origin), "{entry}", "Entries of the newest signed head");
-        _meter.CreateObservableGauge("seal.ledger.entries.waiting", () => new Measurement<long>(entriesWaiting(), _origin), "{entry}", "Room that writers have taken in the batches that are not yet sealed");
+        _meter.CreateObservableGauge(
+            "seal.ledger.tree.size",
+            () => new Measurement<long>(treeSize(), _origin),
+            "{entry}",
+            "Entries of the newest signed head");
+        _meter.CreateObservableGauge(
+            "seal.ledger.entries.waiting",
+            () => new Measurement<long>(entriesWaiting(), _origin),
+            "{entry}",
+            "Room that writers have taken in the batches that are not yet sealed");
     }
 
     public void BatchSealed(int entries)

@@ -39,13 +39,19 @@ public sealed record LedgerOptions
     /// <summary>How long one append may take before the ledger's state counts as unknown and it stops. Default: 30 s.</summary>
     public TimeSpan AppendTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>A snapshot of the tree is written after so many entries; a restart scans at most that many and those not yet indexed. Default: 1,000,000.</summary>
+    /// <summary>
+    /// A snapshot of the tree is written after so many entries; a restart scans at most that many and those not yet indexed.
+    /// Default: 1,000,000.
+    /// </summary>
     public long EntriesPerSnapshot { get; init; } = 1_000_000;
 
     /// <summary>How many sealed batches may wait for the indexer before sealing waits for it. Default: 16.</summary>
     public int BatchesAwaitingIndexMax { get; init; } = 16;
 
-    /// <summary>The most keys that the lookup index holds in memory before it writes them as a sorted run (about 70 bytes each). Default: 262,144.</summary>
+    /// <summary>
+    /// The most keys that the lookup index holds in memory before it writes them as a sorted run (about 70 bytes each).
+    /// Default: 262,144.
+    /// </summary>
     public int IndexKeysInMemoryMax { get; init; } = 256 * 1024;
 
     /// <summary>The memory for records that were read lately. Default: 64 MiB.</summary>
@@ -81,7 +87,7 @@ public sealed record LedgerOptions
         Require(value >= min && value <= max, option, $"must be from {min} to {max}, but is {value}");
 
     private static void RequireRange(TimeSpan value, string option) =>
-        Require(value > TimeSpan.Zero && value <= TimeSpan.FromHours(1), option, $"must be more than zero and at most an hour, but is {value}");
+        Require(value > TimeSpan.Zero && value.TotalHours <= 1, option, $"must be more than zero and at most an hour, but is {value}");
 
     private static void Require(bool condition, string option, string what)
     {

@@ -16,4 +16,5 @@ public sealed record ProvenInclusion(long Index, long TreeSize, MerkleHash LeafH
 /// <param name="FirstRootHash">The root of the smaller tree.</param>
 /// <param name="SecondRootHash">The root of the larger tree.</param>
 /// <param name="Hashes">The proof.</param>
-public sealed record ProvenConsistency(long FirstSize, long SecondSize, MerkleHash FirstRootHash, MerkleHash SecondRootHash, IReadOnlyList<MerkleHash> Hashes);
+public sealed record ProvenConsistency(
+    long FirstSize, long SecondSize, MerkleHash FirstRootHash, MerkleHash SecondRootHash, IReadOnlyList<MerkleHash> Hashes);

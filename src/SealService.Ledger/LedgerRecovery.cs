@@ -16,7 +16,12 @@ namespace SealService.Ledger;
 /// proof that records are missing. A durable record that nobody was told of is kept like any other.
 /// </remarks>
 internal sealed class LedgerRecovery(
-    ILedgerStorage storage, RecordAppender appender, CheckpointAuthority authority, LedgerOptions options, LedgerFault fault, ILogger logger)
+    ILedgerStorage storage,
+    RecordAppender appender,
+    CheckpointAuthority authority,
+    LedgerOptions options,
+    LedgerFault fault,
+    ILogger logger)
 {
     /// <summary>The snapshot that the records must reach; null when there is none.</summary>
     private Snapshot? _snapshot;
@@ -47,7 +52,7 @@ internal sealed class LedgerRecovery(
         {
             if (_snapshot is not null)
             {
-                throw new LedgerDamagedException($"{options.DerivedFolder} has a signed snapshot of {_snapshot.TreeSize} entries, but there are no records. Restore them; nothing was changed.");
+                throw RecordsMissing(0, $"{options.DerivedFolder} has a signed snapshot of {_snapshot.TreeSize}");
             }
 
             await BeginAsync();
@@ -73,12 +78,15 @@ internal sealed class LedgerRecovery(
     private Snapshot? ReadSnapshot()
     {
         Snapshot? snapshot = Snapshot.TryRead(options.DerivedFolder);
-        return snapshot is not null
-            && authority.TryOpen(snapshot.Note, out Checkpoint checkpoint, out _)
-            && checkpoint.TreeSize == snapshot.TreeSize
-            && checkpoint.RootHash == snapshot.Edge.GetRootHash()
-            ? snapshot
-            : null;
+        if (snapshot is null)
+        {
+            return null;
+        }
+
+        // A whole snapshot that another key signed is no damage, but another configuration: nothing is thrown away for that.
+        return authority.TryOpen(snapshot.Note, out Checkpoint checkpoint, out string error)
+            ? checkpoint.TreeSize == snapshot.TreeSize && checkpoint.RootHash == snapshot.Edge.GetRootHash() ? snapshot : null
+            : throw AnotherKey($"The checkpoint of the snapshot in {options.DerivedFolder}", error);
     }
 
     /// <summary>A ledger begins with a record of no entries, which signs the empty tree: from then on there is always a head.</summary>
@@ -151,14 +159,12 @@ internal sealed class LedgerRecovery(
 
         if (Derived.Lookup.RunsEnd > _edge.End)
         {
-            throw new LedgerDamagedException(
-                $"The records end at {_edge.End} entries, but {options.DerivedFolder} knows {Derived.Lookup.RunsEnd}. Restore them; nothing was changed.");
+            throw RecordsMissing(_edge.End, $"{options.DerivedFolder} has indexed {Derived.Lookup.RunsEnd}");
         }
 
         if (ScannedRecords == 0 || _edge.End < (_snapshot?.TreeSize ?? 0))
         {
-            throw new LedgerDamagedException(
-                $"The records end at {_edge.End} entries, but a head of {_snapshot?.TreeSize ?? 0} was signed. Restore them; nothing was changed.");
+            throw RecordsMissing(_edge.End, $"{options.DerivedFolder} has a signed snapshot of {_snapshot?.TreeSize ?? 0}");
         }
     }
 
@@ -195,7 +201,10 @@ internal sealed class LedgerRecovery(
 
         if (checkpoint.TreeSize != _edge.End || checkpoint.RootHash != root)
         {
-            throw Damaged(stored, $"its checkpoint is of {checkpoint.TreeSize} entries with root {checkpoint.RootHash}, but the entries make {_edge.End} with root {root}");
+            throw Damaged(
+                stored,
+                $"its checkpoint is of {checkpoint.TreeSize} entries with root {checkpoint.RootHash}, "
+                + $"but the entries make {_edge.End} with root {root}");
         }
 
         if (_edge.End == _snapshot?.TreeSize && root != _snapshot.Edge.GetRootHash())
@@ -221,8 +230,7 @@ internal sealed class LedgerRecovery(
     {
         if (!authority.TryOpen(Head.Note, out _, out string error))
         {
-            throw new LedgerException(
-                $"The last checkpoint of the ledger, in the record at {storage.Describe(_lastAddress)}, is not by the configured key of {authority.Origin}: {error}. Nothing was changed.");
+            throw AnotherKey($"The ledger's last checkpoint, at {storage.Describe(_lastAddress)},", error);
         }
 
         ReadOnlySpan<byte> entries = _last.Entries.Span;
@@ -234,6 +242,12 @@ internal sealed class LedgerRecovery(
             }
         }
     }
+
+    private LedgerException AnotherKey(string checkpoint, string error) =>
+        new($"{checkpoint} is not by the configured key of {authority.Origin}: {error}. Nothing was changed.");
+
+    private static LedgerDamagedException RecordsMissing(long entries, string evidence) =>
+        new($"The records end at {entries} entries, but {evidence}. Restore them; nothing was changed.");
 
     private LedgerDamagedException Damaged(StoredRecord stored, string error) =>
         new($"The record at {storage.Describe(stored.Address)} is damaged: {error}. Nothing was changed.");

@@ -28,8 +28,14 @@ public sealed class SealLedger : IAsyncDisposable
     private int _disposed; // interlocked
 
     private SealLedger(
-        LedgerOptions options, ILedgerStorage storage, LedgerRecovery recovered, RecordAppender appender, CheckpointAuthority authority, LedgerFault fault,
-        TimeProvider time, ILogger logger)
+        LedgerOptions options,
+        ILedgerStorage storage,
+        LedgerRecovery recovered,
+        RecordAppender appender,
+        CheckpointAuthority authority,
+        LedgerFault fault,
+        TimeProvider time,
+        ILogger logger)
     {
         _options = options;
         _storage = storage;
@@ -145,7 +151,8 @@ public sealed class SealLedger : IAsyncDisposable
     /// <param name="pageSize">At most so many; from 1 to <see cref="LedgerOptions.FindPageSizeMax"/>.</param>
     /// <param name="before">Only entries below this index; <see cref="long.MaxValue"/> for the first page.</param>
     /// <param name="cancellationToken">Ends the search.</param>
-    public ValueTask<FoundEntries> FindAsync(LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
+    public ValueTask<FoundEntries> FindAsync(
+        LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfEqual((int)kind, (int)LookupKind.None, nameof(kind));
         ArgumentOutOfRangeException.ThrowIfLessThan(pageSize, 1);
@@ -183,7 +190,8 @@ public sealed class SealLedger : IAsyncDisposable
         LedgerRecovery recovery = new(storage, appender, authority, options, fault, logger);
         await recovery.RunAsync(cancellationToken);
         SealLedger ledger = new(options, storage, recovery, appender, authority, fault, time, logger);
-        LedgerLog.Opened(logger, options.Origin, ledger.Head.TreeSize, recovery.ScannedRecords, (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        long elapsedMs = (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        LedgerLog.Opened(logger, options.Origin, ledger.Head.TreeSize, recovery.ScannedRecords, elapsedMs);
         return ledger;
     }
 
@@ -197,7 +205,8 @@ public sealed class SealLedger : IAsyncDisposable
         if (options.BatchBytesMax > storage.RecordBytesMax - LedgerOptions.RecordOverheadBytesMax)
         {
             throw new ArgumentException(
-                $"{nameof(LedgerOptions)}.{nameof(LedgerOptions.BatchBytesMax)} is {options.BatchBytesMax}, but a record of the storage holds {storage.RecordBytesMax} bytes, {LedgerOptions.RecordOverheadBytesMax} of them for the checkpoint.",
+                $"{nameof(LedgerOptions)}.{nameof(LedgerOptions.BatchBytesMax)} is {options.BatchBytesMax}, but a record holds "
+                + $"{storage.RecordBytesMax} bytes, {LedgerOptions.RecordOverheadBytesMax} of them for the checkpoint.",
                 nameof(options));
         }
     }

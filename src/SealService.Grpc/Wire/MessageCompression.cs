@@ -42,6 +42,12 @@ internal static class MessageCompression
     public static void Decompress(in ReadOnlySequence<byte> compressed, PooledBuffer destination, int messageBytesMax)
     {
         var length = checked((int)compressed.Length);
+        if (length == 0)
+        {
+            // What .NET's GZipStream makes of an empty message.
+            return;
+        }
+
         var rented = ArrayPool<byte>.Shared.Rent(length);
         try
         {

@@ -176,7 +176,9 @@ internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax) : Seri
     private void CompleteBuffered(ReadOnlyMemory<byte> payload)
     {
         ThrowIfTooLarge(payload.Length);
-        if (_compress)
+        // Nothing is not made smaller: .NET's GZipStream gives no bytes at all for it, which is no gzip.
+        var compress = _compress && payload.Length > 0;
+        if (compress)
         {
             _compressed ??= new PooledBuffer();
             _compressed.Clear();
@@ -184,7 +186,7 @@ internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax) : Seri
             payload = _compressed.Written;
         }
 
-        WritePrefix(_compress, payload.Length);
+        WritePrefix(compress, payload.Length);
         pipe.Write(payload.Span);
         Count(payload.Length);
     }

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Text;
 using Grpc.Core;
 
 namespace Grpc.Wire;
@@ -76,32 +75,25 @@ internal static class MetadataCodec
     /// <summary>Decodes base64 with or without its padding.</summary>
     internal static bool TryDecodeBinary(ReadOnlySpan<char> text, out byte[] bytes)
     {
-        text = text.TrimEnd('=');
         bytes = [];
-        if (text.Length % 4 == 1)
+        text = text.TrimEnd('=');
+        // The converter would skip white space.
+        if (text.Length % 4 == 1 || text.ContainsAnyExceptInRange('!', '~'))
         {
             return false;
         }
 
-        Span<byte> padded = text.Length <= 1024 ? stackalloc byte[1028] : new byte[text.Length + 4];
-        if (Encoding.ASCII.GetBytes(text, padded) != text.Length || text.ContainsAnyExceptInRange('\u0021', '\u007E'))
+        var length = (text.Length + 3) / 4 * 4;
+        var padded = length <= 1024 ? stackalloc char[length] : new char[length];
+        text.CopyTo(padded);
+        padded[text.Length..].Fill('=');
+        var decoded = new byte[text.Length * 3 / 4];
+        if (!Convert.TryFromBase64Chars(padded, decoded, out _))
         {
             return false;
         }
 
-        var length = text.Length;
-        while (length % 4 != 0)
-        {
-            padded[length++] = (byte)'=';
-        }
-
-        var decoded = new byte[Base64.GetMaxDecodedFromUtf8Length(length)];
-        if (Base64.DecodeFromUtf8(padded[..length], decoded, out _, out var written) != System.Buffers.OperationStatus.Done)
-        {
-            return false;
-        }
-
-        bytes = decoded[..written];
+        bytes = decoded;
         return true;
     }
 }

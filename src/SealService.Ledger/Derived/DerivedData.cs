@@ -56,7 +56,7 @@ internal sealed class DerivedData : IDisposable
             LookupIndex lookup = LookupIndex.Open(Path.Combine(folder, "index"), keysInMemoryMax);
             if (lookup.RunsEnd < (snapshot?.TreeSize ?? 0))
             {
-                throw new DerivedDataException($"the lookup index ends at {lookup.RunsEnd}, before the snapshot's tree size {snapshot!.TreeSize}");
+                throw new DerivedDataException($"the index has {lookup.RunsEnd} entries, the snapshot {snapshot!.TreeSize}");
             }
 
             return new DerivedData(folder, hashes, batches, lookup, snapshot);

@@ -83,7 +83,8 @@ internal sealed class HashFiles : IDisposable
         if (RandomAccess.Read(_files[level], bytes, position * MerkleHash.Size) != bytes.Length)
         {
             throw new LedgerDamagedException(
-                $"{Path.Combine(_folder, "hashes.")}{level} ends before hash {position + destination.Length}. It is derived: delete {_folder} and start again.");
+                $"{Path.Combine(_folder, "hashes.")}{level} ends before hash {position + destination.Length}. "
+                + $"It is derived: delete {_folder} and start again.");
         }
     }
 

@@ -4,7 +4,10 @@ using SealService.Merkle;
 
 namespace SealService.Ledger.Derived;
 
-/// <summary>Answers from the derived data and the records. What it says about a tree has been verified against a signed head or a root before it leaves.</summary>
+/// <summary>
+/// Answers from the derived data and the records. What it says about a tree has been verified against a signed head or a root
+/// before it leaves.
+/// </summary>
 internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, RecordReader records, Func<SignedHead> newestHead)
 {
     // Entries that share a fingerprint with the key that is asked for are next to none; so few more are fetched at once.
@@ -71,7 +74,8 @@ internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, R
         return tile;
     }
 
-    public async IAsyncEnumerable<EntryBundle> ReadEntriesAsync(long firstIndex, long count, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<EntryBundle> ReadEntriesAsync(
+        long firstIndex, long count, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         long treeSize = newestHead().TreeSize;
         ArgumentOutOfRangeException.ThrowIfNegative(firstIndex);
@@ -89,9 +93,32 @@ internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, R
         }
     }
 
-    public async ValueTask<FoundEntries> FindAsync(LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
+    public async ValueTask<FoundEntries> FindAsync(
+        LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
     {
         await indexer.WaitForIndexedAsync(newestHead().TreeSize, cancellationToken);
+        return await FindFirstAsync(kind, key, pageSize, before, cancellationToken);
+    }
+
+    /// <summary>The entry with an idempotency key, of what is indexed: what is not is still claimed.</summary>
+    public async ValueTask<SealedKey?> FindSealedAsync(MerkleHash key, CancellationToken cancellationToken)
+    {
+        // Absent keys are the rule, and they are known to be absent without any wait or copy.
+        ulong fingerprint = KeyPosition.FingerprintOf(LookupKind.IdempotencyKey, key.AsSpan());
+        if (derived.Lookup.Find(fingerprint, long.MaxValue, 1).Count == 0)
+        {
+            return null;
+        }
+
+        FoundEntries found = await FindFirstAsync(LookupKind.IdempotencyKey, key.ToArray(), 1, long.MaxValue, cancellationToken);
+        return found.Entries.Count > 0 && LogEntryCodec.TryRead(found.Entries[0].Entry.Span, out LogEntry fields, out _)
+            ? new SealedKey(found.Entries[0].Index, MerkleHash.Read(fields.Digest))
+            : null;
+    }
+
+    private async ValueTask<FoundEntries> FindFirstAsync(
+        LookupKind kind, ReadOnlyMemory<byte> key, int pageSize, long before, CancellationToken cancellationToken)
+    {
         List<FoundEntry> found = [];
 
         // One more than the page tells whether there is another.
@@ -106,24 +133,6 @@ internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, R
         }
 
         return new FoundEntries(found, null);
-    }
-
-    /// <summary>The entry with an idempotency key, of what is indexed: what is not is still claimed.</summary>
-    public async ValueTask<SealedKey?> FindSealedAsync(MerkleHash key, CancellationToken cancellationToken)
-    {
-        // Absent keys are the rule, and they are known to be absent without any wait or copy.
-        ulong fingerprint = KeyPosition.FingerprintOf(LookupKind.IdempotencyKey, key.AsSpan());
-        if (derived.Lookup.Find(fingerprint, long.MaxValue, 1).Count == 0)
-        {
-            return null;
-        }
-
-        await foreach (FoundEntry entry in FindAllAsync(LookupKind.IdempotencyKey, key.ToArray(), long.MaxValue, FindAtOnce, cancellationToken))
-        {
-            return LogEntryCodec.TryRead(entry.Entry.Span, out LogEntry fields, out _) ? new SealedKey(entry.Index, MerkleHash.Read(fields.Digest)) : null;
-        }
-
-        return null;
     }
 
     private async IAsyncEnumerable<FoundEntry> FindAllAsync(

@@ -15,11 +15,11 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     /// 1 lines the entries up and hashes them again, 2 extends the tree, 3 has its head signed, 4 makes entries and head
     /// durable, 5 verifies each segment against that head.
     /// </summary>
-    public async ValueTask<SealedBatch> SealAsync(IReadOnlyList<SealedSegment> segments, CompactRange edge, SignedHead head)
+    public async ValueTask<SealedBatch> SealAsync(IReadOnlyList<Segment> segments, CompactRange edge, SignedHead head)
     {
         int count = 0;
         int entriesBytes = 0;
-        foreach (SealedSegment segment in segments)
+        foreach (Segment segment in segments)
         {
             count += segment.Count;
             entriesBytes += segment.EntryBundle.Length;
@@ -51,10 +51,9 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
 
             // 5
             PlaceAndVerify(segments, edge.End, tree);
-            ReadOnlyMemory<byte> stored = buffer.AsMemory(0, recordBytes);
-            LedgerRecord record = new(
-                edge.End, count, stored.Slice(RecordCodec.HeaderBytes, entriesBytes), stored.Slice(RecordCodec.HeaderBytes + entriesBytes, note.Length));
-            return new SealedBatch(record, buffer, leafHashes, address, tree.ToCompactRange(), new SignedHead(tree.TreeSize, tree.RootHash, note));
+            LedgerRecord record = new(edge.End, count, buffer.AsMemory(RecordCodec.HeaderBytes, entriesBytes), note);
+            SignedHead signed = new(tree.TreeSize, tree.RootHash, note);
+            return new SealedBatch(record, buffer, leafHashes, address, tree.ToCompactRange(), signed);
         }
         catch (NotSealedException)
         {
@@ -78,11 +77,11 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     /// Copies the segments' entries into the record and computes each leaf hash from the copy. A bit that flipped in either
     /// place since the writer hashed the entry shows here, before anything is signed.
     /// </summary>
-    private static void LineUp(IReadOnlyList<SealedSegment> segments, long firstIndex, byte[] buffer, MerkleHash[] leafHashes)
+    private static void LineUp(IReadOnlyList<Segment> segments, long firstIndex, byte[] buffer, MerkleHash[] leafHashes)
     {
         int at = RecordCodec.HeaderBytes;
         int position = 0;
-        foreach (SealedSegment segment in segments)
+        foreach (Segment segment in segments)
         {
             segment.EntryBundle.CopyTo(buffer.AsSpan(at));
             ReadOnlySpan<byte> entries = buffer.AsSpan(at, segment.EntryBundle.Length);
@@ -92,7 +91,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
                 MerkleHash hash = TreeHasher.HashLeaf(RecordCodec.TakeEntry(ref entries));
                 if (hash != written)
                 {
-                    throw new LedgerException($"Entry {firstIndex + position} changed in memory: its leaf hash was {written} and is {hash}.");
+                    throw new LedgerException(
+                        $"Entry {firstIndex + position} changed in memory: its leaf hash was {written} and is {hash}.");
                 }
 
                 leafHashes[position++] = hash;
@@ -103,19 +103,21 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     /// <summary>Never sign a head that is lower than the last persisted one, or one beside it.</summary>
     private static void ThrowUnlessExtends(CompactRange edge, SignedHead head, BatchTree tree)
     {
-        if (edge.Begin != 0 || edge.End != head.TreeSize || edge.GetRootHash() != head.RootHash || tree.Begin != head.TreeSize || tree.TreeSize <= head.TreeSize)
+        bool isOfHead = edge.Begin == 0 && edge.End == head.TreeSize && edge.GetRootHash() == head.RootHash;
+        if (!isOfHead || tree.Begin != head.TreeSize || tree.TreeSize <= head.TreeSize)
         {
             throw new LedgerException($"The tree in memory does not extend the last signed head of size {head.TreeSize}.");
         }
     }
 
-    private static void PlaceAndVerify(IReadOnlyList<SealedSegment> segments, long firstIndex, BatchTree tree)
+    private static void PlaceAndVerify(IReadOnlyList<Segment> segments, long firstIndex, BatchTree tree)
     {
-        foreach (SealedSegment segment in segments)
+        foreach (Segment segment in segments)
         {
             if (!segment.TryPlace(firstIndex, tree))
             {
-                throw new LedgerException($"The proofs of the {segment.Count} entries from {firstIndex} on do not lead to the signed root.");
+                throw new LedgerException(
+                    $"The proofs of the {segment.Count} entries from {firstIndex} on do not lead to the signed root.");
             }
 
             firstIndex += segment.Count;

@@ -22,13 +22,13 @@ internal sealed class CheckpointAuthority(string origin, VerifierKey key, Checkp
         }
         catch (ArgumentException exception)
         {
-            throw new NotSealedException(LedgerError.SigningFailed, "The signer gave something that is no signature of the ledger's key.", exception);
+            throw SigningFailed("The signer gave something that is no signature of the ledger's key.", exception);
         }
 
         // Nothing has been persisted or shown to anybody, so a bad signature leaves no doubt about the ledger's state.
         return key.Verify(text, line.Signature.Span)
             ? SignedNote.Format(text, line)
-            : throw new NotSealedException(LedgerError.SigningFailed, "The signer gave a signature that does not verify with the ledger's key.");
+            : throw SigningFailed("The signer gave a signature that does not verify with the ledger's key.");
     }
 
     /// <summary>Opens a stored note: verifies it and checks whose it is. False, and why, when it is not this ledger's.</summary>
@@ -56,13 +56,16 @@ internal sealed class CheckpointAuthority(string origin, VerifierKey key, Checkp
         }
         catch (OperationCanceledException exception) when (deadline.IsCancellationRequested)
         {
-            throw new NotSealedException(LedgerError.SigningFailed, $"No signature within {timeout}.", exception);
+            throw SigningFailed($"No signature within {timeout}.", exception);
         }
 #pragma warning disable CA1031 // whatever the signer throws, the batch is not signed
         catch (Exception exception)
         {
-            throw new NotSealedException(LedgerError.SigningFailed, "The signer failed.", exception);
+            throw SigningFailed("The signer failed.", exception);
         }
 #pragma warning restore CA1031
     }
+
+    private static NotSealedException SigningFailed(string message, Exception? cause = null) =>
+        new(LedgerError.SigningFailed, message, cause);
 }

@@ -8,7 +8,8 @@ namespace SealService.Ledger.Sequencing;
 /// A durable batch on its way to the derived data; from the sequencer or, on start, from the scan. Its buffers are the array
 /// pool's: whoever applies it disposes of it.
 /// </summary>
-internal sealed class SealedBatch(LedgerRecord record, byte[] recordBuffer, MerkleHash[] leafHashes, long address, CompactRange edge, SignedHead head)
+internal sealed class SealedBatch(
+    LedgerRecord record, byte[] recordBuffer, MerkleHash[] leafHashes, long address, CompactRange edge, SignedHead head)
     : IDisposable
 {
     public LedgerRecord Record => record;

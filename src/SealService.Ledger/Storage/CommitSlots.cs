@@ -94,10 +94,12 @@ internal sealed class CommitSlots : ILogCommitManager
             }
 
             Slot valid = newest ?? throw new LedgerDamagedException(
-                $"The commit metadata {path} is damaged: neither of its slots, at offsets 0 and {SlotBytes}, has a matching checksum. Restore the file; nothing was changed.");
+                $"The commit metadata {path} is damaged: neither of its slots, at offsets 0 and {SlotBytes}, has a matching checksum. "
+                + "Restore the file; nothing was changed.");
             return valid.Geometry == geometry
                 ? new CommitSlots(file, geometry, valid)
-                : throw new LedgerException($"{path} says that the log was made with {valid.Geometry}; it can't be opened with {geometry}.");
+                : throw new LedgerException(
+                    $"{path} says that the log was made with {valid.Geometry}; it can't be opened with {geometry}.");
         }
         catch
         {

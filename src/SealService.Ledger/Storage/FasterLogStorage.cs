@@ -68,9 +68,9 @@ public sealed class FasterLogStorage : ILedgerStorage
 
     public int RecordBytesMax => (int)_options.PageBytes - PageOverheadBytes;
 
-    internal CommitSlots Commits => _commits;
-
     public bool IsEmpty => _lastRecordAddress == 0;
+
+    internal CommitSlots Commits => _commits;
 
     /// <summary>Opens the log in a folder, or makes a new one in an empty folder.</summary>
     /// <exception cref="LedgerLockedException">The folder is in use.</exception>
@@ -171,7 +171,8 @@ public sealed class FasterLogStorage : ILedgerStorage
         long reached = 0;
         if (last != 0)
         {
-            using FasterLogScanIterator records = _log.Scan(fromAddress == 0 ? _log.BeginAddress : fromAddress, _log.CommittedUntilAddress, recover: false);
+            long begin = fromAddress == 0 ? _log.BeginAddress : fromAddress;
+            using FasterLogScanIterator records = _log.Scan(begin, _log.CommittedUntilAddress, recover: false);
             while (reached != last && TryGetNext(records, reached, out StoredRecord record))
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -189,7 +190,8 @@ public sealed class FasterLogStorage : ILedgerStorage
         if (reached != last)
         {
             throw new LedgerDamagedException(
-                $"The record log is damaged behind {Describe(reached == 0 ? fromAddress : reached)}: it must go on to the record at {Describe(last)}, which was committed. Nothing was changed.");
+                $"The record log is damaged behind {Describe(reached == 0 ? fromAddress : reached)}: it must go on to the record at "
+                + $"{Describe(last)}, which was committed. Nothing was changed.");
         }
     }
 
@@ -216,7 +218,8 @@ public sealed class FasterLogStorage : ILedgerStorage
             if (slots.CommitNumber > 0 && !hasRecords)
             {
                 slots.Dispose();
-                throw new LedgerDamagedException($"{path} says that records were committed, but {_recordsFolder} is empty. Restore it; nothing was changed.");
+                throw new LedgerDamagedException(
+                    $"{path} says that records were committed, but {_recordsFolder} is empty. Restore it; nothing was changed.");
             }
 
             return slots;
@@ -224,7 +227,8 @@ public sealed class FasterLogStorage : ILedgerStorage
 
         if (hasRecords)
         {
-            throw new LedgerDamagedException($"{_recordsFolder} holds records, but the commit metadata {path} is missing. Restore it; nothing was changed.");
+            throw new LedgerDamagedException(
+                $"{_recordsFolder} holds records, but the commit metadata {path} is missing. Restore it; nothing was changed.");
         }
 
         return CommitSlots.Create(path, geometry);
@@ -244,13 +248,15 @@ public sealed class FasterLogStorage : ILedgerStorage
         }
         catch (Exception exception) when (exception is FasterException or IOException)
         {
-            throw new LedgerDamagedException($"{_recordsFolder} can't be recovered to what {slotsPath} says was committed. Nothing was changed.", exception);
+            throw new LedgerDamagedException(
+                $"{_recordsFolder} can't be recovered to what {slotsPath} says was committed. Nothing was changed.", exception);
         }
 
         if (_log.CommittedUntilAddress < acknowledgedUntil)
         {
             throw new LedgerDamagedException(
-                $"{_recordsFolder} ends at {Describe(_log.CommittedUntilAddress)}, but {slotsPath} says that it was committed until {Describe(acknowledgedUntil)}. Nothing was changed.");
+                $"{_recordsFolder} ends at {Describe(_log.CommittedUntilAddress)}, but {slotsPath} says that it was committed until "
+                + $"{Describe(acknowledgedUntil)}. Nothing was changed.");
         }
 
         // Null when there never was a commit: then nothing was acknowledged either.

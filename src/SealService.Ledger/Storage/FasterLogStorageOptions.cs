@@ -27,12 +27,15 @@ public sealed record FasterLogStorageOptions
     /// <exception cref="ArgumentException">A value is outside of its range; the message names the option.</exception>
     public void Validate()
     {
-        Require(PageBytes is >= 64 << 10 and <= 1 << 28 && BitOperations.IsPow2(PageBytes), nameof(PageBytes), "must be a power of two from 64 KiB to 256 MiB");
-        Require(MemoryBytes >= 2 * PageBytes && BitOperations.IsPow2(MemoryBytes), nameof(MemoryBytes), "must be a power of two of at least two pages");
-        Require(SegmentBytes >= PageBytes && BitOperations.IsPow2(SegmentBytes), nameof(SegmentBytes), "must be a power of two of at least one page");
+        RequirePow2(PageBytes, 64 << 10, 1 << 28, nameof(PageBytes), "from 64 KiB to 256 MiB");
+        RequirePow2(MemoryBytes, 2 * PageBytes, 1L << 36, nameof(MemoryBytes), "of at least two pages and at most 64 GiB");
+        RequirePow2(SegmentBytes, PageBytes, 1L << 40, nameof(SegmentBytes), "of at least one page and at most 1 TiB");
         Require(FreeBytesMin >= 0, nameof(FreeBytesMin), "must not be negative");
         Require(ReadTimeout > TimeSpan.Zero, nameof(ReadTimeout), "must be more than zero");
     }
+
+    private static void RequirePow2(long value, long min, long max, string option, string range) =>
+        Require(value >= min && value <= max && BitOperations.IsPow2(value), option, $"must be a power of two {range}");
 
     private static void Require(bool condition, string option, string what)
     {

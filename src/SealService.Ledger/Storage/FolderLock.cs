@@ -44,7 +44,8 @@ internal sealed class FolderLock : IDisposable
         }
         catch (IOException exception)
         {
-            throw new LedgerLockedException($"The ledger's folder {folder} is in use: {path} is locked by another process or another ledger of this one.", exception);
+            throw new LedgerLockedException(
+                $"The ledger's folder {folder} is in use: {path} is locked by another process or another ledger of this one.", exception);
         }
     }
 }

@@ -17,7 +17,7 @@ public interface ILedgerStorage : IAsyncDisposable
     /// <summary>True when the storage holds no record and never acknowledged one.</summary>
     bool IsEmpty { get; }
 
-    /// <summary>Whether a record of that size can be expected to be stored. Asked before each append, while refusing is still easy.</summary>
+    /// <summary>Whether there is room for a record of that size. Asked before each append, while refusing is still easy.</summary>
     bool HasRoomFor(int recordBytes);
 
     /// <summary>

@@ -37,7 +37,8 @@ internal static class RecordCodec
     private const uint Magic = 0x534C5231;
     private const ushort Version = 1;
 
-    public static int GetSize(int entriesBytes, int checkpointBytes) => checked(HeaderBytes + entriesBytes + checkpointBytes + TrailerBytes);
+    public static int GetSize(int entriesBytes, int checkpointBytes) =>
+        checked(HeaderBytes + entriesBytes + checkpointBytes + TrailerBytes);
 
     /// <summary>
     /// Completes a record whose entries already lie at <see cref="HeaderBytes"/>: writes header, checkpoint and checksum.
@@ -101,7 +102,8 @@ internal static class RecordCodec
             return false;
         }
 
-        record = new LedgerRecord(firstIndex, count, bytes.Slice(HeaderBytes, entriesBytes), bytes.Slice(HeaderBytes + entriesBytes, checkpointBytes));
+        ReadOnlyMemory<byte> entries = bytes.Slice(HeaderBytes, entriesBytes);
+        record = new LedgerRecord(firstIndex, count, entries, bytes.Slice(HeaderBytes + entriesBytes, checkpointBytes));
         if (!HasEntries(record.Entries.Span, count))
         {
             error = "the record's entries contradict their number";

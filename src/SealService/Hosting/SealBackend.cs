@@ -82,7 +82,7 @@ internal sealed class SealBackend : IAsyncDisposable
                 SigningTimeout = hsm.SignTimeout,
                 AppendTimeout = options.CommitTimeout,
             },
-            FasterLogStorage.Open(options.Folder, new FasterLogStorageOptions(), loggers),
+            FasterLogStorage.Open(options.Folder, new FasterLogStorageOptions { FreeBytesMin = (long)options.DiskFreeMinMib << 20 }, loggers),
             verifierKey,
             key.SignAsync,
             time,

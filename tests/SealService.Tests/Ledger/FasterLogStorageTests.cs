@@ -9,7 +9,12 @@ namespace SealService.Tests.Ledger;
 
 public sealed class FasterLogStorageTests
 {
-    private static readonly FasterLogStorageOptions Options = new() { PageBytes = 64 << 10, MemoryBytes = 256 << 10, SegmentBytes = 128 << 10 };
+    private static readonly FasterLogStorageOptions Options = new()
+    {
+        PageBytes = 64 << 10,
+        MemoryBytes = 256 << 10,
+        SegmentBytes = 128 << 10,
+    };
 
     [Fact]
     public async Task Append_OverSegmentsAndRestarts_ScansAndReadsEverything()
@@ -50,7 +55,8 @@ public sealed class FasterLogStorageTests
         long second = await storage.AppendAsync(record, Token);
         Assert.Equal(record, await storage.ReadAsync(first, Token));
         Assert.Equal(record, await storage.ReadAsync(second, Token));
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await storage.AppendAsync(new byte[storage.RecordBytesMax + 1], Token));
+        byte[] tooLarge = new byte[storage.RecordBytesMax + 1];
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await storage.AppendAsync(tooLarge, Token));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await storage.AppendAsync(ReadOnlyMemory<byte>.Empty, Token));
     }
 
@@ -145,7 +151,7 @@ public sealed class FasterLogStorageTests
     public async Task Scan_SectorZeroedOrByteFlippedAnywhere_NeverPassesUnnoticed()
     {
         await using LedgerFixture fixture = new();
-        await fixture.OpenAsync(FasterLogStorage.Open(fixture.Folder.Path, SealLedgerTests.SmallPages, NullLoggerFactory.Instance));
+        await fixture.OpenAsync(SealLedgerTests.OnDisk(fixture));
         for (int i = 0; i < 12; i++)
         {
             Assert.Null(await fixture.SealAsync(5));
@@ -185,7 +191,7 @@ public sealed class FasterLogStorageTests
                 await File.WriteAllBytesAsync(path, harmed, Token);
                 try
                 {
-                    await fixture.OpenAsync(FasterLogStorage.Open(fixture.Folder.Path, SealLedgerTests.SmallPages, NullLoggerFactory.Instance));
+                    await fixture.OpenAsync(SealLedgerTests.OnDisk(fixture));
                     await fixture.CheckAsync(); // what the damage did not touch, a commit record or padding, may do without
                     Assert.Equal(60, fixture.Ledger.Head.TreeSize);
                 }
@@ -204,7 +210,7 @@ public sealed class FasterLogStorageTests
 
         Assert.InRange(noticed, used / 512, long.MaxValue); // at least one of the three in each sector, on average
         await File.WriteAllBytesAsync(path, good, Token);
-        await fixture.OpenAsync(FasterLogStorage.Open(fixture.Folder.Path, SealLedgerTests.SmallPages, NullLoggerFactory.Instance));
+        await fixture.OpenAsync(SealLedgerTests.OnDisk(fixture));
         await fixture.CheckAsync();
     }
 
@@ -212,12 +218,14 @@ public sealed class FasterLogStorageTests
     public async Task HasRoomFor_LessThanTheMinimumIsFree_SaysNo()
     {
         using TemporaryFolder folder = new();
-        await using (FasterLogStorage storage = FasterLogStorage.Open(folder.Path, Options with { FreeBytesMin = long.MaxValue - (1L << 32) }, NullLoggerFactory.Instance))
+        FasterLogStorageOptions greedy = Options with { FreeBytesMin = long.MaxValue - (1L << 32) };
+        await using (FasterLogStorage storage = FasterLogStorage.Open(folder.Path, greedy, NullLoggerFactory.Instance))
         {
             Assert.False(storage.HasRoomFor(1));
         }
 
-        await using FasterLogStorage roomy = FasterLogStorage.Open(folder.Path, Options with { FreeBytesMin = 0 }, NullLoggerFactory.Instance);
+        FasterLogStorageOptions modest = Options with { FreeBytesMin = 0 };
+        await using FasterLogStorage roomy = FasterLogStorage.Open(folder.Path, modest, NullLoggerFactory.Instance);
         Assert.True(roomy.HasRoomFor(1));
     }
 

@@ -141,7 +141,8 @@ public sealed class RecoveryTests
         byte[] record = fixture.Memory[1];
         Assert.True(RecordCodec.TryRead(record, out LedgerRecord fields, out _));
         record[RecordCodec.HeaderBytes + 10] ^= 1; // of the salt
-        Assert.Equal(record.Length, RecordCodec.Complete(record, fields.FirstIndex, fields.Count, fields.Entries.Length, fields.Checkpoint.ToArray()));
+        byte[] checkpoint = fields.Checkpoint.ToArray();
+        Assert.Equal(record.Length, RecordCodec.Complete(record, fields.FirstIndex, fields.Count, fields.Entries.Length, checkpoint));
         LedgerDamagedException exception = await Assert.ThrowsAsync<LedgerDamagedException>(fixture.OpenAsync);
         Assert.Contains("root", exception.Message, StringComparison.Ordinal);
     }
@@ -158,8 +159,14 @@ public sealed class RecoveryTests
         fixture.Signer = wrong;
         LedgerException exception = await Assert.ThrowsAsync<LedgerException>(fixture.OpenAsync);
         Assert.Contains("not by the configured key", exception.Message, StringComparison.Ordinal);
+        Directory.Move(fixture.Folder["derived"], fixture.Folder["kept"]); // without the snapshot the records tell
+        exception = await Assert.ThrowsAsync<LedgerException>(fixture.OpenAsync);
+        Assert.Contains("not by the configured key", exception.Message, StringComparison.Ordinal);
+        Directory.Delete(fixture.Folder["derived"], recursive: true);
+        Directory.Move(fixture.Folder["kept"], fixture.Folder["derived"]);
         fixture.Signer = right;
         await fixture.OpenAsync();
+        Assert.Equal(1, fixture.Memory.ScannedCount);
         await fixture.CheckAsync();
     }
 

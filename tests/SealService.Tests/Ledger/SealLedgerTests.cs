@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using SealService.Ledger;
 using SealService.Ledger.Storage;
 using SealService.Merkle;
@@ -99,7 +100,10 @@ public sealed class SealLedgerTests
             Assert.Equal((ulong)i + 1000, segment.References[i]);
             SubmittedDocument sent = new()
             {
-                Kind = EntryKind.Document, Digest = MerkleHash.Read(Digest(i)), SizeBytes = 8, DocumentId = $"document-{i}",
+                Kind = EntryKind.Document,
+                Digest = MerkleHash.Read(Digest(i)),
+                SizeBytes = 8,
+                DocumentId = $"document-{i}",
             };
             Assert.True(compact.TryExpand(i, sent, out Receipt? receipt, out error), error);
             Assert.True(receipt.Format().AsSpan().SequenceEqual(segment.GetReceipt(i).Format()));
@@ -138,7 +142,8 @@ public sealed class SealLedgerTests
         await using LedgerFixture fixture = new();
         SealLedger ledger = await fixture.OpenAsync();
         Assert.Null(await fixture.SealAsync(700));
-        MerkleHash[] leaves = [.. fixture.Acknowledged.OrderBy(receipt => receipt.Index).Select(receipt => TreeHasher.HashLeaf(receipt.Entry.Span))];
+        IEnumerable<Receipt> inOrder = fixture.Acknowledged.OrderBy(receipt => receipt.Index);
+        MerkleHash[] leaves = [.. inOrder.Select(receipt => TreeHasher.HashLeaf(receipt.Entry.Span))];
         Assert.Equal(leaves[256..512], await ledger.ReadTileAsync(0, 1, 256, Token));
         Assert.Equal(leaves[512..700], await ledger.ReadTileAsync(0, 2, 188, Token));
         MerkleHash[] roots = await ledger.ReadTileAsync(1, 0, 2, Token);
@@ -149,7 +154,11 @@ public sealed class SealLedgerTests
             Assert.Equal(range.GetRootHash(), roots[tile]);
         }
 
-        foreach ((int level, long number, int width) in new[] { (0, 2L, 189), (0, 3L, 1), (1, 0L, 3), (2, 0L, 1), (0, long.MaxValue, 1), (-1, 0L, 1), (8, 0L, 1), (0, -1L, 1), (0, 0L, 0), (0, 0L, 257) })
+        (int Level, long Number, int Width)[] absent =
+        [
+            (0, 2, 189), (0, 3, 1), (1, 0, 3), (2, 0, 1), (0, long.MaxValue, 1), (-1, 0, 1), (8, 0, 1), (0, -1, 1), (0, 0, 0), (0, 0, 257),
+        ];
+        foreach ((int level, long number, int width) in absent)
         {
             await Assert.ThrowsAnyAsync<ArgumentOutOfRangeException>(async () => await ledger.ReadTileAsync(level, number, width, Token));
         }
@@ -260,7 +269,8 @@ public sealed class SealLedgerTests
         Assert.True(writer.TryEnter());
         Assert.Throws<ArgumentException>(() => writer.TryAdd(1, Document(new byte[31])));
         Assert.Throws<ArgumentException>(() => writer.TryAdd(1, Document(Digest(1), documentId: new string('x', 129))));
-        Assert.Throws<ArgumentException>(() => writer.TryAdd(1, new DocumentSeal { Kind = EntryKind.Document, Digest = Digest(1), DocumentId = [0xff] }));
+        Assert.Throws<ArgumentException>(
+            () => writer.TryAdd(1, new DocumentSeal { Kind = EntryKind.Document, Digest = Digest(1), DocumentId = [0xff] }));
         Assert.True(writer.TryAdd(2, Document(Digest(2))));
         writer.Leave();
         using SealedSegment? segment = await writer.ReadSealedAsync(Token);
@@ -269,7 +279,13 @@ public sealed class SealLedgerTests
     }
 
     internal static FasterLogStorage OnDisk(LedgerFixture fixture) =>
-        FasterLogStorage.Open(fixture.Folder.Path, SmallPages, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
+        FasterLogStorage.Open(fixture.Folder.Path, SmallSegments, NullLoggerFactory.Instance);
 
-    internal static FasterLogStorageOptions SmallPages { get; } = new() { PageBytes = 4 << 20, MemoryBytes = 8 << 20, SegmentBytes = 16 << 20 };
+    internal static FasterLogStorageOptions SmallSegments { get; } = new()
+    {
+        PageBytes = 4 << 20,
+        MemoryBytes = 8 << 20,
+        SegmentBytes = 16 << 20,
+        FreeBytesMin = 0,
+    };
 }

@@ -29,7 +29,10 @@ internal sealed class KeyTable(int capacity)
         Volatile.Write(ref bucket, entry + 1);
     }
 
-    /// <summary>Adds the indexes below <paramref name="before"/> that a fingerprint has, the newest first, up to <paramref name="max"/> in the list.</summary>
+    /// <summary>
+    /// Adds the indexes below <paramref name="before"/> that a fingerprint has, the newest first, up to <paramref name="max"/> in
+    /// the list.
+    /// </summary>
     public void Collect(ulong fingerprint, long before, int max, List<long> found)
     {
         for (int entry = Volatile.Read(ref _buckets[BucketOf(fingerprint)]); entry != 0 && found.Count < max; entry = _older[entry - 1])

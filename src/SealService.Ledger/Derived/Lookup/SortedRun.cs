@@ -47,7 +47,8 @@ internal sealed unsafe class SortedRun
     public static string FileName(long firstIndex, long endIndex) =>
         string.Create(CultureInfo.InvariantCulture, $"run.{firstIndex:x16}-{endIndex:x16}");
 
-    public static long FileBytes(long keys) => HeaderBytes + (BlockFilter.BlocksFor(keys) * BlockFilter.BlockBytes) + (keys * sizeof(KeyPosition));
+    public static long FileBytes(long keys) =>
+        HeaderBytes + (BlockFilter.BlocksFor(keys) * BlockFilter.BlockBytes) + (keys * sizeof(KeyPosition));
 
     /// <exception cref="DerivedDataException">The file is not a whole run.</exception>
     public static SortedRun Open(string path)
@@ -77,7 +78,8 @@ internal sealed unsafe class SortedRun
         if (before > Header.FirstIndex && MayContain(fingerprint))
         {
             // The first key behind those that were asked for; from there backwards the newest come first.
-            for (long at = LowerBound(new KeyPosition(fingerprint, before)) - 1; at >= 0 && found.Count < max && _keys[at].Fingerprint == fingerprint; at--)
+            long at = LowerBound(new KeyPosition(fingerprint, before)) - 1;
+            for (; at >= 0 && found.Count < max && _keys[at].Fingerprint == fingerprint; at--)
             {
                 found.Add(_keys[at].Index);
             }
@@ -95,9 +97,11 @@ internal sealed unsafe class SortedRun
         return count;
     }
 
-    private bool MayContain(ulong fingerprint) =>
-        BlockFilter.MayContain(
-            new ReadOnlySpan<uint>(_filter + (BlockFilter.BlockOf(fingerprint, _filterBlocks) * BlockFilter.BlockBytes), BlockFilter.BlockWords), fingerprint);
+    private bool MayContain(ulong fingerprint)
+    {
+        byte* block = _filter + (BlockFilter.BlockOf(fingerprint, _filterBlocks) * BlockFilter.BlockBytes);
+        return BlockFilter.MayContain(new ReadOnlySpan<uint>(block, BlockFilter.BlockWords), fingerprint);
+    }
 
     /// <summary>
     /// The position of the first key that is not less. Fingerprints are spread evenly, so the search begins where the key

@@ -25,7 +25,8 @@ internal sealed class SortedRunWriter : IDisposable
         _path = path;
         _header = header;
         _blockCount = BlockFilter.BlocksFor(header.KeyCount);
-        _file = File.OpenHandle(path + ".new", FileMode.Create, FileAccess.Write, FileShare.None, FileOptions.None, SortedRun.FileBytes(header.KeyCount));
+        _file = File.OpenHandle(
+            path + ".new", FileMode.Create, FileAccess.Write, FileShare.None, FileOptions.None, SortedRun.FileBytes(header.KeyCount));
     }
 
     /// <summary>Writes the keys of a table.</summary>
@@ -95,7 +96,8 @@ internal sealed class SortedRunWriter : IDisposable
             FlushBlocks();
         }
 
-        BlockFilter.Add(_blocks.AsSpan((int)(block - _firstBufferedBlock) * BlockFilter.BlockWords, BlockFilter.BlockWords), key.Fingerprint);
+        int blockAt = (int)(block - _firstBufferedBlock) * BlockFilter.BlockWords;
+        BlockFilter.Add(_blocks.AsSpan(blockAt, BlockFilter.BlockWords), key.Fingerprint);
         _keys[_bufferedKeys++] = key;
         if (_bufferedKeys == BufferedKeysMax)
         {

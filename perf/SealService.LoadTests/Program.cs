@@ -1,0 +1,3 @@
+using SealService.LoadTests;
+
+return await LoadCommandLine.Create().Parse(args).InvokeAsync();
