@@ -56,7 +56,9 @@ internal sealed class BulkSealer(
         List<Task> tasks = [Task.Run(() => PumpAsync(documents, feed.Writer, stop.Token), CancellationToken.None)];
         for (var lane = 0; lane < client.Connections; lane++)
         {
-            var stream = new BulkStream(sealing, client, verifier, options, feed.Reader, results);
+            // A random generator of its own: only Random.Shared is safe for concurrent use.
+            var own = options with { Jitter = new Random(options.Jitter.Next()) };
+            var stream = new BulkStream(sealing, client, verifier, own, feed.Reader, results);
             tasks.Add(Task.Run(() => stream.RunAsync(stop.Token), CancellationToken.None));
         }
 

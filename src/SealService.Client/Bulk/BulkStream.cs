@@ -22,11 +22,8 @@ internal sealed class BulkStream(
     private readonly TimeProvider _timeProvider = client.TimeProvider;
     private readonly WakeSignal _wake = new();
 
-    // _lock guards _again, _pauses and _pausedUntil: the reading loop puts in, the sending loop takes out.
-    private readonly Lock _lock = new();
-    private readonly Queue<OutstandingDocument> _again = new();
-    private readonly RetryDelays _pauses = new(options.ReconnectDelay, options.ReconnectDelayMax, options.Jitter);
-    private DateTimeOffset _pausedUntil;
+    private readonly ResendQueue _again = new(
+        client.TimeProvider, new RetryDelays(options.ReconnectDelay, options.ReconnectDelayMax, options.Jitter));
 
     // Owned by the reading loop while a stream is open, by RunAsync between streams.
     private bool _hasAnswers;
@@ -40,7 +37,7 @@ internal sealed class BulkStream(
     /// <exception cref="InvalidAnswerException">The server's answers do not prove what they say.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        while (_again.Count > 0 || await feed.WaitToReadAsync(cancellationToken))
+        while (!_again.IsEmpty || await feed.WaitToReadAsync(cancellationToken))
         {
             var outstanding = new OutstandingDocuments(options.OutstandingDocumentsMax, options.OutstandingBytesMax);
             _hasAnswers = false;
@@ -139,11 +136,7 @@ internal sealed class BulkStream(
         catch when (!document.IsOutstanding)
         {
             // It belongs to nobody yet: keep it for the next stream.
-            lock (_lock)
-            {
-                _again.Enqueue(document);
-            }
-
+            _again.Add(document);
             throw;
         }
 
@@ -155,45 +148,34 @@ internal sealed class BulkStream(
 
     private bool TryTakeNext([NotNullWhen(true)] out OutstandingDocument? document)
     {
-        lock (_lock)
+        document = null;
+        if (_again.RemainingPause > TimeSpan.Zero)
         {
-            if (_timeProvider.GetUtcNow() < _pausedUntil)
-            {
-                document = null;
-                return false;
-            }
-
-            if (_again.TryDequeue(out document))
-            {
-                return true;
-            }
+            return false;
         }
 
-        document = feed.TryRead(out var next) ? new OutstandingDocument(next) : null;
+        if (!_again.TryTake(out document) && feed.TryRead(out var next))
+        {
+            document = new OutstandingDocument(next);
+        }
+
         return document is not null;
     }
 
-    private bool IsFinished(OutstandingDocuments outstanding)
-    {
-        // In this order: a document goes from outstanding to _again within the lock.
-        lock (_lock)
-        {
-            return outstanding.IsEmpty && _again.Count == 0 && feed.Completion.IsCompleted;
-        }
-    }
+    /// <summary>
+    /// True when there is nothing left to send. A document that the reading loop holds on its way from one to the other can be
+    /// missed; then RunAsync opens another stream for it.
+    /// </summary>
+    private bool IsFinished(OutstandingDocuments outstanding) => outstanding.IsEmpty && _again.IsEmpty && feed.Completion.IsCompleted;
 
     /// <summary>Waits for an answer that makes room, for the end of a pause, or for a document when there is room for one.</summary>
     private async Task WaitForWorkAsync(OutstandingDocuments outstanding, CancellationToken streamEnd)
     {
-        TimeSpan pause;
-        lock (_lock)
+        var pause = _again.RemainingPause;
+        if (pause <= TimeSpan.Zero && !_again.IsEmpty && outstanding.HasRoom)
         {
-            pause = _pausedUntil - _timeProvider.GetUtcNow();
-            if (pause <= TimeSpan.Zero && _again.Count > 0 && outstanding.HasRoom)
-            {
-                // The pause has ended since the loop looked.
-                return;
-            }
+            // The pause has ended since the loop looked.
+            return;
         }
 
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(streamEnd);
@@ -232,11 +214,7 @@ internal sealed class BulkStream(
         {
             case SealDocumentsResponse.AnswerOneofCase.Compact:
                 var documents = outstanding.Remove(answer.Compact.Refs);
-                lock (_lock)
-                {
-                    _pauses.Reset();
-                }
-
+                _again.ResetPauses();
                 foreach (var result in verifier.Accept(answer.Compact, documents))
                 {
                     await results.WriteAsync(result, cancellationToken);
@@ -265,22 +243,14 @@ internal sealed class BulkStream(
     /// <summary>A document that could not be sealed just now is kept, to be sent again after a pause; null then.</summary>
     private SealResult? RejectOrKeep(FailedDocument failed, OutstandingDocuments outstanding)
     {
-        lock (_lock)
+        var document = outstanding.Remove(failed.Ref);
+        if ((StatusCode)failed.Code != StatusCode.Unavailable || ++document.Resends > options.ResendsMax)
         {
-            var document = outstanding.Remove(failed.Ref);
-            if ((StatusCode)failed.Code != StatusCode.Unavailable || ++document.Resends > options.ResendsMax)
-            {
-                return Rejected(document, new Status((StatusCode)failed.Code, failed.Message));
-            }
-
-            _again.Enqueue(document);
-            if (_timeProvider.GetUtcNow() >= _pausedUntil)
-            {
-                _pausedUntil = _timeProvider.GetUtcNow() + _pauses.Next();
-            }
-
-            return null;
+            return Rejected(document, new Status((StatusCode)failed.Code, failed.Message));
         }
+
+        _again.AddAndPause(document);
+        return null;
     }
 
     private static SealResult Rejected(OutstandingDocument document, Status status) =>
@@ -298,7 +268,7 @@ internal sealed class BulkStream(
                 continue;
             }
 
-            _again.Enqueue(document);
+            _again.Add(document);
         }
     }
 

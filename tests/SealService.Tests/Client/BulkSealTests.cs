@@ -1,30 +1,17 @@
 using System.Runtime.CompilerServices;
 using System.Text;
-using Google.Protobuf;
 using Grpc.Core;
 using SealService.Client;
 using SealService.Merkle;
 using Xunit;
-using Answer = Seal.V1.CompactReceipts;
+using static SealService.Tests.Client.BulkRuns;
 using Part = Seal.V1.SealDocumentsRequest.PartOneofCase;
 
 namespace SealService.Tests.Client;
 
-/// <summary>Bulk runs against a server that answers in batches, breaks, refuses and lies.</summary>
+/// <summary>Bulk runs in which all goes well.</summary>
 public sealed class BulkSealTests
 {
-    /// <summary>Small sizes, so that a few bytes go in chunks, and no waiting.</summary>
-    private static readonly BulkSealOptions Options = new()
-    {
-        WholeDocumentBytesMax = 64,
-        ChunkBytes = 50,
-        ReconnectDelay = TimeSpan.FromMilliseconds(1),
-        ReconnectDelayMax = TimeSpan.FromMilliseconds(2),
-        Jitter = new Random(4711),
-    };
-
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
@@ -80,141 +67,6 @@ public sealed class BulkSealTests
         Assert.True(result.IsSealed, result.Failure?.Message);
         Assert.Equal(size, result.SizeBytes);
         Assert.Contains(server.Sealing.Messages, message => message.Part == (isWhole ? Part.Whole : Part.Begin));
-    }
-
-    [Fact]
-    public async Task SealAll_StreamsBreakWithAnswersLost_SealsEachDocumentOnce()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        server.Sealing.BreakAfterBatches = 2;
-        server.Sealing.BreaksMax = 3;
-        await using var client = server.CreateClient(connections: 2);
-        var documents = Enumerable.Range(0, 200).Select(Document).ToList();
-
-        var results = await SealAllAsync(client, documents);
-
-        Assert.All(results, result => Assert.True(result.IsSealed, result.Failure?.Message));
-        Assert.Equal(200, results.DistinctBy(result => result.Receipt!.Index).Count());
-        Assert.Contains(results, result => result.AlreadySealed);
-        Assert.Equal(200, EntriesWithKey(server.Ledger));
-        Assert.True(server.Sealing.Streams > 2);
-    }
-
-    [Fact]
-    public async Task SealAll_ServerRestarts_GoesOnWithTheNewOne()
-    {
-        var first = await FakeSealServer.StartAsync();
-        await using var client = first.CreateClient();
-        FakeSealServer? second = null;
-        var results = new List<SealResult>();
-
-        await foreach (var result in client.SealAllAsync(Documents(), Options, Cancellation))
-        {
-            results.Add(result);
-        }
-
-        Assert.All(results, result => Assert.True(result.IsSealed, result.Failure?.Message));
-        Assert.Equal(40, results.Count);
-        Assert.Equal(40, EntriesWithKey(first.Ledger));
-        Assert.Equal(1, second!.Sealing.Streams);
-        await second.DisposeAsync();
-
-        async IAsyncEnumerable<DocumentToSeal> Documents()
-        {
-            for (var i = 0; i < 40; i++)
-            {
-                if (i == 20)
-                {
-                    await first.DisposeAsync();
-                    second = await FakeSealServer.StartAsync(first.Ledger, first.Address.Port);
-                }
-
-                yield return Document(i);
-            }
-        }
-    }
-
-    [Fact]
-    public async Task SealAll_ServerNeverComesBack_GivesUpWithUnavailable()
-    {
-        var server = await FakeSealServer.StartAsync();
-        await using var client = server.CreateClient();
-        await server.DisposeAsync();
-
-        var options = Options with { GiveUpAfter = TimeSpan.FromMilliseconds(20) };
-        var exception = await Assert.ThrowsAsync<RpcException>(() => client.SealAsync(Document(1), options, Cancellation));
-
-        Assert.Equal(StatusCode.Unavailable, exception.StatusCode);
-    }
-
-    [Fact]
-    public async Task SealAll_DocumentUnavailableForAWhile_IsSentAgainUnderItsKey()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        server.Sealing.Failures["7"] = (StatusCode.Unavailable, 3);
-        await using var client = server.CreateClient();
-
-        var results = await SealAllAsync(client, [.. Enumerable.Range(0, 10).Select(Document)]);
-
-        Assert.All(results, result => Assert.True(result.IsSealed, result.Failure?.Message));
-        Assert.Equal(4, server.Sealing.Messages.Count(message => message.DocumentId == "7"));
-        Assert.Equal(10, EntriesWithKey(server.Ledger));
-    }
-
-    [Fact]
-    public async Task SealAll_DocumentUnavailableForGood_FailsAfterItsResends()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        server.Sealing.Failures["7"] = (StatusCode.Unavailable, int.MaxValue);
-        await using var client = server.CreateClient();
-
-        var results = await SealAllAsync(client, [.. Enumerable.Range(0, 10).Select(Document)], Options with { ResendsMax = 2 });
-
-        var failed = Assert.Single(results, result => !result.IsSealed);
-        Assert.Equal("7", failed.Document.DocumentId);
-        Assert.Equal(StatusCode.Unavailable, failed.Failure!.Code);
-        Assert.Equal(3, server.Sealing.Messages.Count(message => message.DocumentId == "7"));
-    }
-
-    [Fact]
-    public async Task SealAll_DocumentRejected_FailsAloneAndAtOnce()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        server.Sealing.Failures["3"] = (StatusCode.ResourceExhausted, int.MaxValue);
-        await using var client = server.CreateClient();
-
-        var results = await SealAllAsync(client, [.. Enumerable.Range(0, 10).Select(Document)]);
-
-        var failed = Assert.Single(results, result => !result.IsSealed);
-        Assert.Equal((SealFailureReason.Rejected, StatusCode.ResourceExhausted, "told to fail 3"), (failed.Failure!.Reason, failed.Failure.Code, failed.Failure.Message));
-    }
-
-    [Fact]
-    public async Task SealAll_FileThatIsNotThere_FailsAloneAndIsNotSent()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        await using var client = server.CreateClient();
-
-        var results = await SealAllAsync(client, [Document(1), DocumentToSeal.FromFile("/not/there"), Document(2)]);
-
-        var failed = Assert.Single(results, result => !result.IsSealed);
-        Assert.Equal(SealFailureReason.Unreadable, failed.Failure!.Reason);
-        Assert.Equal(2, EntriesWithKey(server.Ledger));
-    }
-
-    [Fact]
-    public async Task SealAll_ContentThatBreaksOffMidway_IsAbandoned()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        await using var client = server.CreateClient();
-        var broken = DocumentToSeal.FromStream("broken", () => new BreakingStream(goodBytes: 200)) with { DocumentId = "broken" };
-
-        var results = await SealAllAsync(client, [broken, Document(1)]);
-
-        var failed = Assert.Single(results, result => !result.IsSealed);
-        Assert.Equal(SealFailureReason.Unreadable, failed.Failure!.Reason);
-        Assert.Contains(server.Sealing.Messages, message => message.Part == Part.Abandon);
-        Assert.Equal(1, EntriesWithKey(server.Ledger));
     }
 
     [Theory]
@@ -315,136 +167,6 @@ public sealed class BulkSealTests
             {
                 stopped.SetResult();
             }
-        }
-    }
-
-    [Fact]
-    public async Task SealAll_SourceFails_GivesTheCallerItsException()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        await using var client = server.CreateClient();
-
-        await Assert.ThrowsAsync<InvalidDataException>(async () =>
-        {
-            await foreach (var _ in client.SealAllAsync(Failing(), Options, Cancellation))
-            {
-            }
-        });
-
-        static async IAsyncEnumerable<DocumentToSeal> Failing()
-        {
-            await Task.Yield();
-            yield return Document(1);
-            throw new InvalidDataException("the source is broken");
-        }
-    }
-
-    private static readonly Dictionary<string, Action<Answer>> Lies = new(StringComparer.Ordinal)
-    {
-        ["leaf"] = answer => answer.LeafHashes = Flip(answer.LeafHashes, 0),
-        ["left range"] = answer => answer.LeftRange = Flip(answer.LeftRange, 0),
-        ["right range"] = answer => answer.RightRange = Flip(answer.RightRange, 0),
-        ["range that is missing"] = answer => answer.RightRange = ByteString.Empty,
-        ["index"] = answer => answer.FirstIndex++,
-        ["salt"] = answer => answer.SaltKey = Flip(answer.SaltKey, 3),
-        ["salt of another length"] = answer => answer.SaltKey = ByteString.CopyFrom(1, 2, 3),
-        ["time"] = answer => answer.SealedAtUnixMs++,
-        ["time offset"] = answer => answer.SealedAtOffsetsMs[0]++,
-        ["checkpoint text"] = answer => answer.Checkpoint = Flip(answer.Checkpoint, 25),
-        ["signature"] = answer => answer.Checkpoint = Flip(answer.Checkpoint, answer.Checkpoint.Length - 12),
-        ["ref that nobody sent"] = answer => answer.Refs[0] = 1_000_000,
-        ["a ref too many"] = answer => answer.Refs.Add(answer.Refs[0]),
-        ["hashes that are not whole"] = answer => answer.LeafHashes = ByteString.CopyFrom(answer.LeafHashes.Span[1..]),
-    };
-
-    public static TheoryData<string> LieNames => [.. Lies.Keys];
-
-    [Theory]
-    [MemberData(nameof(LieNames))]
-    public async Task SealAll_AnswerThatIsALie_IsNotBelieved(string what)
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        server.Ledger.Tamper = Lies[what];
-        await using var client = server.CreateClient();
-
-        var exception = await Record.ExceptionAsync(() => client.SealAsync(Document(1), Options, Cancellation));
-
-        Assert.True(exception is InvalidAnswerException, $"{what}: {exception?.ToString() ?? "was believed"}");
-    }
-
-    [Fact]
-    public async Task SealAll_SignedByAnotherKey_IsNotBelieved()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        await using var client = server.CreateClient(keys: new FakeLedger(server.Ledger.Origin).Key);
-
-        await Assert.ThrowsAsync<InvalidAnswerException>(() => client.SealAsync(Document(1), Options, Cancellation));
-    }
-
-    [Fact]
-    public async Task SealAll_WithoutKeys_StillChecksTheProofs()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        await using var client = new SealClient(new SealClientOptions { Address = server.Address });
-
-        Assert.True((await client.SealAsync(Document(1), Options, Cancellation)).IsSealed);
-        server.Ledger.Tamper = answer => answer.LeafHashes = Flip(answer.LeafHashes, 0);
-        await Assert.ThrowsAsync<InvalidAnswerException>(() => client.SealAsync(Document(2), Options, Cancellation));
-    }
-
-    private static ByteString Flip(ByteString bytes, int at)
-    {
-        var changed = bytes.ToByteArray();
-        changed[at] ^= 1;
-        return ByteString.CopyFrom(changed);
-    }
-
-    private static async Task<List<SealResult>> SealAllAsync(SealClient client, IReadOnlyList<DocumentToSeal> documents, BulkSealOptions? options = null)
-    {
-        var results = new List<SealResult>();
-        await foreach (var result in client.SealAllAsync(documents.ToAsyncEnumerable(), options ?? Options, Cancellation))
-        {
-            results.Add(result);
-        }
-
-        return results;
-    }
-
-    /// <summary>Documents of 0 to some 300 bytes, from memory and from streams.</summary>
-    private static DocumentToSeal Document(int number)
-    {
-        var name = $"{number}";
-        var content = Content(name);
-        var document = number % 2 == 0
-            ? DocumentToSeal.FromBytes(name, content)
-            : DocumentToSeal.FromStream(name, () => new MemoryStream(content, writable: false));
-        return document with { DocumentId = name };
-    }
-
-    private static byte[] Content(string name) =>
-        Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat($"document {name}. ", int.Parse(name, System.Globalization.CultureInfo.InvariantCulture) % 20)));
-
-    private static DocumentToSeal Sized(string name, int size) =>
-        DocumentToSeal.FromBytes(name, Enumerable.Range(0, size).Select(i => (byte)(i * 31)).ToArray()) with { DocumentId = name };
-
-    private static int EntriesWithKey(FakeLedger ledger) => Enumerable.Range(0, (int)ledger.TreeSize)
-        .Count(index => EntryDetails.TryRead(ledger[index], out var entry, out _) && entry.IdempotencyKeySha256 is not null);
-
-    private sealed class BreakingStream(int goodBytes) : MemoryStream
-    {
-        private int _left = goodBytes;
-
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            if (_left == 0)
-            {
-                throw new IOException("the disk is broken");
-            }
-
-            var read = Math.Min(_left, buffer.Length);
-            _left -= read;
-            buffer.Span[..read].Clear();
-            return new ValueTask<int>(read);
         }
     }
 }
