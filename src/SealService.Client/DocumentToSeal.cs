@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using SealService.Merkle;
 
 namespace SealService.Client;
@@ -69,7 +70,10 @@ public sealed record DocumentToSeal
         return _open is null;
     }
 
-    internal Stream OpenContent() => _open is null ? new MemoryStream(_bytes.ToArray(), writable: false) : _open();
+    internal Stream OpenContent() => _open is not null ? _open()
+        : MemoryMarshal.TryGetArray(_bytes, out var array) && array.Array is not null
+            ? new MemoryStream(array.Array, array.Offset, array.Count, writable: false)
+            : new MemoryStream(_bytes.ToArray(), writable: false);
 
     /// <summary>
     /// Unbuffered, because whole blocks are read; without a lock, because what was read is what is hashed and sealed, whoever

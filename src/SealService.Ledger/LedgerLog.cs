@@ -5,7 +5,7 @@ namespace SealService.Ledger;
 /// <summary>The ledger's log messages: event ids 2000 to 2099.</summary>
 internal static partial class LedgerLog
 {
-    [LoggerMessage(2000, LogLevel.Information, "Opened ledger {Origin}: {TreeSize} entries; scanned {ScannedRecords} records, {ElapsedMs} ms")]
+    [LoggerMessage(2000, LogLevel.Information, "Opened {Origin}: {TreeSize} entries, {ScannedRecords} records scanned, {ElapsedMs} ms")]
     public static partial void Opened(ILogger logger, string origin, long treeSize, long scannedRecords, long elapsedMs);
 
     [LoggerMessage(2001, LogLevel.Information, "Created ledger {Origin}")]

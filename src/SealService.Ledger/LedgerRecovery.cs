@@ -78,12 +78,15 @@ internal sealed class LedgerRecovery(
     private Snapshot? ReadSnapshot()
     {
         Snapshot? snapshot = Snapshot.TryRead(options.DerivedFolder);
-        return snapshot is not null
-            && authority.TryOpen(snapshot.Note, out Checkpoint checkpoint, out _)
-            && checkpoint.TreeSize == snapshot.TreeSize
-            && checkpoint.RootHash == snapshot.Edge.GetRootHash()
-            ? snapshot
-            : null;
+        if (snapshot is null)
+        {
+            return null;
+        }
+
+        // A whole snapshot that another key signed is no damage, but another configuration: nothing is thrown away for that.
+        return authority.TryOpen(snapshot.Note, out Checkpoint checkpoint, out string error)
+            ? checkpoint.TreeSize == snapshot.TreeSize && checkpoint.RootHash == snapshot.Edge.GetRootHash() ? snapshot : null
+            : throw AnotherKey($"The checkpoint of the snapshot in {options.DerivedFolder}", error);
     }
 
     /// <summary>A ledger begins with a record of no entries, which signs the empty tree: from then on there is always a head.</summary>
@@ -227,9 +230,7 @@ internal sealed class LedgerRecovery(
     {
         if (!authority.TryOpen(Head.Note, out _, out string error))
         {
-            throw new LedgerException(
-                $"The ledger's last checkpoint, at {storage.Describe(_lastAddress)}, is not by the configured key of "
-                + $"{authority.Origin}: {error}. Nothing was changed.");
+            throw AnotherKey($"The ledger's last checkpoint, at {storage.Describe(_lastAddress)},", error);
         }
 
         ReadOnlySpan<byte> entries = _last.Entries.Span;
@@ -241,6 +242,9 @@ internal sealed class LedgerRecovery(
             }
         }
     }
+
+    private LedgerException AnotherKey(string checkpoint, string error) =>
+        new($"{checkpoint} is not by the configured key of {authority.Origin}: {error}. Nothing was changed.");
 
     private static LedgerDamagedException RecordsMissing(long entries, string evidence) =>
         new($"The records end at {entries} entries, but {evidence}. Restore them; nothing was changed.");

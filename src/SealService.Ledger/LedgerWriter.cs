@@ -25,7 +25,7 @@ public sealed class LedgerWriter : IDisposable
     private readonly AsyncSignal _enterable = new();
     private readonly AsyncSignal _readable = new();
     private readonly Lock _lock = new();
-    private readonly Queue<SealedSegment> _sealed = new(); // guarded by _lock
+    private readonly Queue<Segment> _sealed = new(); // guarded by _lock
     private int _outstanding; // segments that are not yet in _sealed; guarded by _lock
     private bool _completed; // guarded by _lock
     private bool _disposed; // guarded by _lock
@@ -35,7 +35,7 @@ public sealed class LedgerWriter : IDisposable
     private OpenBatch? _pinned;
     private OpenBatch? _fullBatch; // took no more from this writer
     private OpenBatch? _segmentBatch; // the batch that _segment is part of; a segment by itself may have been used again
-    private SealedSegment? _segment;
+    private Segment? _segment;
     private long _enteredUnixMs;
 
     internal LedgerWriter(LedgerSequencer sequencer) => _sequencer = sequencer;
@@ -91,7 +91,7 @@ public sealed class LedgerWriter : IDisposable
         }
 
         bool begins = _segmentBatch != batch;
-        if (begins ? !batch.TryReserve(1, entryBytes + SealedSegment.EntryPrefixBytes) : !_segment!.TryReserve(entryBytes, _enteredUnixMs))
+        if (begins ? !batch.TryReserve(1, entryBytes + Segment.EntryPrefixBytes) : !_segment!.TryReserve(entryBytes, _enteredUnixMs))
         {
             _fullBatch = batch;
             return false;
@@ -157,7 +157,7 @@ public sealed class LedgerWriter : IDisposable
     {
         while (true)
         {
-            SealedSegment? segment = null;
+            Segment? segment = null;
             lock (_lock)
             {
                 if (_sealed.TryDequeue(out segment))
@@ -173,7 +173,7 @@ public sealed class LedgerWriter : IDisposable
             if (segment is not null)
             {
                 _enterable.Set();
-                return segment;
+                return new SealedSegment(segment);
             }
 
             await _readable.WaitAsync(cancellationToken);
@@ -192,9 +192,9 @@ public sealed class LedgerWriter : IDisposable
         {
             _disposed = true;
             _completed = true;
-            while (_sealed.TryDequeue(out SealedSegment? segment))
+            while (_sealed.TryDequeue(out Segment? segment))
             {
-                segment.Dispose();
+                segment.Release();
             }
 
             _unread = 0;
@@ -204,7 +204,7 @@ public sealed class LedgerWriter : IDisposable
     internal void WakeToEnter() => _enterable.Set();
 
     /// <summary>Gives a segment back; called by the sequencer, in the order of the batches.</summary>
-    internal void Deliver(SealedSegment segment)
+    internal void Deliver(Segment segment)
     {
         bool read;
         lock (_lock)
@@ -220,7 +220,7 @@ public sealed class LedgerWriter : IDisposable
 
         if (!read)
         {
-            segment.Dispose();
+            segment.Release();
         }
 
         _readable.Set();

@@ -21,7 +21,7 @@ internal abstract class FrameSource
     public abstract AnswerCount Count(ReadOnlySpan<byte> message);
 
     /// <summary>Writes the prefix of a gRPC message: not compressed, and its length.</summary>
-    protected static void WritePrefix(Span<byte> frame, int length)
+    public static void WritePrefix(Span<byte> frame, int length)
     {
         frame[0] = 0;
         BinaryPrimitives.WriteUInt32BigEndian(frame[1..], (uint)length);

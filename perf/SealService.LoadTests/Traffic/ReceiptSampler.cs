@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using SealService.LoadTests.Measuring;
+using SealService.LoadTests.Transport;
 using SealService.Merkle;
 
 namespace SealService.LoadTests.Traffic;
@@ -39,6 +40,25 @@ internal sealed class ReceiptSampler : IAsyncDisposable
         {
             _samples.Writer.TryWrite(new Sample(message.ToArray(), documents, firstNumber, meter));
         }
+    }
+
+    /// <summary>Verifies a full receipt.</summary>
+    /// <exception cref="GrpcCallException">It does not prove that the document was sealed.</exception>
+    public void Verify(Seal.V1.Receipt message, MerkleHash digest, long sizeBytes)
+    {
+        var proof = new MerkleHash[message.InclusionProof.Count];
+        for (var i = 0; i < proof.Length; i++)
+        {
+            proof[i] = MerkleHash.Read(message.InclusionProof[i].Span);
+        }
+
+        var report = _verifier.Verify(new Receipt(message.Entry.Memory, message.Index, proof, message.Checkpoint.Memory), digest, sizeBytes);
+        if (!report.IsValid)
+        {
+            throw new GrpcCallException("a receipt is not valid: " + report.FirstFailure?.Detail);
+        }
+
+        Interlocked.Increment(ref _verified);
     }
 
     /// <summary>Finishes what was taken.</summary>
@@ -97,7 +117,7 @@ internal sealed class ReceiptSampler : IAsyncDisposable
             }
         }
 
-        Volatile.Write(ref _verified, _verified + receipts.Count);
+        Interlocked.Add(ref _verified, receipts.Count);
         return null;
     }
 

@@ -14,6 +14,9 @@ internal sealed class StreamTraffic : TrafficSource
     /// <summary>Documents that are sent together at most in an open loop.</summary>
     private const int PacedDocumentsMax = 1024;
 
+    /// <summary>The window with which the capacity is measured that an open loop runs at a share of.</summary>
+    private const int CapacityWindow = 8192;
+
     /// <summary>How long answers may take after the last request.</summary>
     private static readonly TimeSpan FinishTimeout = TimeSpan.FromSeconds(30);
 
@@ -25,12 +28,15 @@ internal sealed class StreamTraffic : TrafficSource
     /// <summary>The most documents of one stream that are unanswered; a power of two.</summary>
     public int Window { get; init; } = 8192;
 
-    /// <summary>Makes one stream's schedule, given when it starts, the number of streams, and a seed; null for a closed loop.</summary>
-    public Func<long, int, int, ArrivalSchedule>? Schedule { get; init; }
+    /// <summary>The rate of an open loop; null for a closed loop.</summary>
+    public Pace? Pace { get; init; }
+
+    public override TrafficSource? InClosedLoop() => Pace is not { IsShareOfCapacity: true } ? null
+        : new StreamTraffic { Frames = Frames, StreamsPerConnection = StreamsPerConnection, Window = CapacityWindow };
 
     public override async Task RunAsync(TrafficContext context, CancellationToken stopping)
     {
-        using var pacer = Schedule is null ? null : new Pacer();
+        using var pacer = Pace is null ? null : new Pacer();
         var connections = Enumerable.Range(0, context.Connections).Select(_ => new GrpcConnection(context.Address)).ToArray();
         try
         {
@@ -41,7 +47,7 @@ internal sealed class StreamTraffic : TrafficSource
                 connections[i % connections.Length],
                 Frames(i, context.Seed + i),
                 pacer,
-                Schedule?.Invoke(start, streams, context.Seed + i),
+                Pace?.CreateSchedule(start, streams, context.Seed + i, context.Capacity),
                 context.Seed + i,
                 stopping))));
         }

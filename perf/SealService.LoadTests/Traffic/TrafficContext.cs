@@ -17,12 +17,21 @@ internal sealed class TrafficContext
     /// <summary>Verifies a share of the receipts; null against a baseline, which has none.</summary>
     public required ReceiptSampler? Sampler { get; init; }
 
+    /// <summary>Documents a second that the server can do, where that was measured before.</summary>
+    public double Capacity { get; init; }
+
     public Meters Meters { get; } = new();
 }
 
 /// <summary>One kind of traffic. It runs until it is told to stop, then finishes what it has begun.</summary>
 internal abstract class TrafficSource
 {
+    /// <summary>Makes what the traffic needs, with the help of a running service. Called once, before any run.</summary>
+    public virtual Task PrepareAsync(string serviceAddress, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>The same traffic as fast as it goes, to learn the capacity that this one is a share of; null when it is not.</summary>
+    public virtual TrafficSource? InClosedLoop() => null;
+
     /// <summary>Runs the traffic. Failures are counted by the meters.</summary>
     /// <param name="stopping">Begin nothing more.</param>
     public abstract Task RunAsync(TrafficContext context, CancellationToken stopping);
@@ -32,6 +41,12 @@ internal abstract class TrafficSource
 
     private sealed class Both(TrafficSource left, TrafficSource right) : TrafficSource
     {
+        public override async Task PrepareAsync(string serviceAddress, CancellationToken cancellationToken)
+        {
+            await left.PrepareAsync(serviceAddress, cancellationToken);
+            await right.PrepareAsync(serviceAddress, cancellationToken);
+        }
+
         public override Task RunAsync(TrafficContext context, CancellationToken stopping) =>
             Task.WhenAll(left.RunAsync(context, stopping), right.RunAsync(context, stopping));
     }

@@ -94,9 +94,10 @@ internal sealed class SealRun(
         try
         {
             // The size alone tells most changed files, without reading them.
-            return LogEntryCodec.TryRead(receipt.Entry.Span, out var entry, out _)
-                && entry.DocumentSizeBytes == new FileInfo(file.Path).Length
-                && _verifier.VerifyFile(file.Path, receipt).IsValid;
+            return EntryDetails.TryRead(receipt.Entry.Span, out var entry, out _)
+                && entry.SizeBytes == new FileInfo(file.Path).Length
+                && _verifier.VerifyFile(file.Path, receipt) is { IsValid: true } verification
+                && verification.ReadOrigin() == origin;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

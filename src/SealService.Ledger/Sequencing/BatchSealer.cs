@@ -15,11 +15,11 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     /// 1 lines the entries up and hashes them again, 2 extends the tree, 3 has its head signed, 4 makes entries and head
     /// durable, 5 verifies each segment against that head.
     /// </summary>
-    public async ValueTask<SealedBatch> SealAsync(IReadOnlyList<SealedSegment> segments, CompactRange edge, SignedHead head)
+    public async ValueTask<SealedBatch> SealAsync(IReadOnlyList<Segment> segments, CompactRange edge, SignedHead head)
     {
         int count = 0;
         int entriesBytes = 0;
-        foreach (SealedSegment segment in segments)
+        foreach (Segment segment in segments)
         {
             count += segment.Count;
             entriesBytes += segment.EntryBundle.Length;
@@ -77,11 +77,11 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     /// Copies the segments' entries into the record and computes each leaf hash from the copy. A bit that flipped in either
     /// place since the writer hashed the entry shows here, before anything is signed.
     /// </summary>
-    private static void LineUp(IReadOnlyList<SealedSegment> segments, long firstIndex, byte[] buffer, MerkleHash[] leafHashes)
+    private static void LineUp(IReadOnlyList<Segment> segments, long firstIndex, byte[] buffer, MerkleHash[] leafHashes)
     {
         int at = RecordCodec.HeaderBytes;
         int position = 0;
-        foreach (SealedSegment segment in segments)
+        foreach (Segment segment in segments)
         {
             segment.EntryBundle.CopyTo(buffer.AsSpan(at));
             ReadOnlySpan<byte> entries = buffer.AsSpan(at, segment.EntryBundle.Length);
@@ -110,9 +110,9 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         }
     }
 
-    private static void PlaceAndVerify(IReadOnlyList<SealedSegment> segments, long firstIndex, BatchTree tree)
+    private static void PlaceAndVerify(IReadOnlyList<Segment> segments, long firstIndex, BatchTree tree)
     {
-        foreach (SealedSegment segment in segments)
+        foreach (Segment segment in segments)
         {
             if (!segment.TryPlace(firstIndex, tree))
             {

@@ -9,8 +9,8 @@ namespace SealService.Ledger.Sequencing;
 /// wakes its waiters. While one batch is signed and written the next one fills.
 /// </summary>
 /// <remarks>
-/// Two severities. No signature or no room: this batch's waiters fail, nothing was persisted, the tree is unchanged. Anything else:
-/// the state is unknown, everybody fails, and nothing more is accepted.
+/// Two severities. No signature or no room: this batch's waiters fail, nothing was persisted, the tree is unchanged.
+/// Anything else: the state is unknown, everybody fails, and nothing more is accepted.
 /// </remarks>
 internal sealed class LedgerSequencer
 {
@@ -21,7 +21,7 @@ internal sealed class LedgerSequencer
     private readonly ILogger _logger;
     private readonly AsyncSignal _wake = new();
     private readonly Watermark _treeSize;
-    private readonly List<SealedSegment> _pending = []; // of the batch that is being sealed, not yet completed; owned by the loop
+    private readonly List<Segment> _pending = []; // of the batch that is being sealed, not yet completed; owned by the loop
     private CompactRange _edge; // owned by the loop
     private volatile SignedHead _head; // written by the loop
     private volatile OpenBatch? _open; // written by the loop; null when nothing more is accepted
@@ -146,12 +146,16 @@ internal sealed class LedgerSequencer
     /// <summary>A segment without entries is one whose first document its writer could not write after all.</summary>
     private void DropEmpty()
     {
-        foreach (SealedSegment empty in _pending.Where(segment => segment.Count == 0))
+        _pending.RemoveAll(segment =>
         {
-            empty.CompleteFailed(new LedgerFailure(LedgerError.Closing, "The segment has no entries."));
-        }
+            bool isEmpty = segment.Count == 0;
+            if (isEmpty)
+            {
+                segment.CompleteFailed(new LedgerFailure(LedgerError.Closing, "The segment has no entries.")); // goes to the pool
+            }
 
-        _pending.RemoveAll(segment => segment.Count == 0);
+            return isEmpty;
+        });
     }
 
     private void Publish(SealedBatch batch)
@@ -160,7 +164,7 @@ internal sealed class LedgerSequencer
         _head = batch.Head;
         _metrics.BatchSealed(batch.Record.Count);
         LedgerLog.Sealed(_logger, batch.Record.Count, _pending.Count, batch.Head.TreeSize, batch.Record.Entries.Length);
-        foreach (SealedSegment segment in _pending)
+        foreach (Segment segment in _pending)
         {
             segment.CollectClaims(batch.Claims);
             segment.CompleteSealed(batch.Head); // from here on it is its reader's
@@ -192,7 +196,7 @@ internal sealed class LedgerSequencer
 
     private void FailPending(LedgerFailure failure)
     {
-        foreach (SealedSegment segment in _pending)
+        foreach (Segment segment in _pending)
         {
             segment.CompleteFailed(failure);
         }

@@ -11,7 +11,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
     private readonly AsyncSignal _drained = new();
     private readonly Lock _lock = new();
     private readonly List<LedgerWriter> _waiters = []; // guarded by _lock
-    private readonly List<SealedSegment> _segments = []; // guarded by _lock until drained, then owned by the sequencer
+    private readonly List<Segment> _segments = []; // guarded by _lock until drained, then owned by the sequencer
     private int _inside; // writers inside, and Closed; interlocked
     private int _entries; // reserved; interlocked
     private int _bytes; // reserved; interlocked
@@ -21,7 +21,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
     public long FloorUnixMs => floorUnixMs;
 
     /// <summary>The batch's segments in the order in which their writers began them; for the sequencer, when drained.</summary>
-    public List<SealedSegment> Segments => _segments;
+    public List<Segment> Segments => _segments;
 
     /// <summary>The room that writers have taken; a little more than what they have used.</summary>
     public int ReservedEntries => Volatile.Read(ref _entries);
@@ -82,7 +82,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
 
     /// <summary>Adds a segment; its writer is inside.</summary>
     /// <returns>True when it is the batch's first.</returns>
-    public bool Add(SealedSegment segment)
+    public bool Add(Segment segment)
     {
         lock (_lock)
         {

@@ -5,26 +5,26 @@ namespace SealService.Ledger.Sequencing;
 /// <summary>Segments that are not in use. They hold no large buffer here: those go back to the array pool.</summary>
 internal sealed class SegmentPool(int entriesMax, ClaimRegistry claims)
 {
-    // Each keeps a cipher and 10 KiB; more than these are left to the garbage collector.
+    // Each keeps a cipher and 10 KiB; more than these are not kept.
     private const int IdleMax = 1024;
 
-    private readonly ConcurrentQueue<SealedSegment> _idle = new();
+    private readonly ConcurrentQueue<Segment> _idle = new();
     private int _idleCount; // interlocked
 
     public int EntriesMax => entriesMax;
 
-    public SealedSegment Rent()
+    public Segment Rent()
     {
-        if (_idle.TryDequeue(out SealedSegment? segment))
+        if (_idle.TryDequeue(out Segment? segment))
         {
             Interlocked.Decrement(ref _idleCount);
             return segment;
         }
 
-        return new SealedSegment(this);
+        return new Segment(this);
     }
 
-    public void Return(SealedSegment segment)
+    public void Return(Segment segment)
     {
         if (Interlocked.Increment(ref _idleCount) <= IdleMax)
         {
@@ -33,6 +33,7 @@ internal sealed class SegmentPool(int entriesMax, ClaimRegistry claims)
         else
         {
             Interlocked.Decrement(ref _idleCount);
+            segment.Dispose();
         }
     }
 

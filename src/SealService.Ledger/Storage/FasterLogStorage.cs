@@ -68,9 +68,9 @@ public sealed class FasterLogStorage : ILedgerStorage
 
     public int RecordBytesMax => (int)_options.PageBytes - PageOverheadBytes;
 
-    internal CommitSlots Commits => _commits;
-
     public bool IsEmpty => _lastRecordAddress == 0;
+
+    internal CommitSlots Commits => _commits;
 
     /// <summary>Opens the log in a folder, or makes a new one in an empty folder.</summary>
     /// <exception cref="LedgerLockedException">The folder is in use.</exception>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Grpc.Net.Client;
 using Grpc.Server;
 using Microsoft.AspNetCore.Builder;
@@ -38,17 +39,25 @@ internal sealed class GrpcTestHost : IAsyncDisposable
         Action<GrpcServerBuilder> configure,
         TimeProvider? time = null,
         HttpProtocols protocols = HttpProtocols.Http2,
-        GrpcTransportLimits? limits = null)
+        GrpcTransportLimits? limits = null,
+        X509Certificate2? certificate = null)
     {
         var log = new RecordingLogger();
         var builder = new GrpcServerBuilder();
         configure(builder);
         var server = builder.Build(new LoggerFactory([log]), time);
         var web = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        web.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.UseGrpcLimits(limits ?? new GrpcTransportLimits());
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                listen.Protocols = protocols;
+                if (certificate is not null)
+                {
+                    listen.UseHttps(certificate);
+                }
+            });
         });
         web.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
         var app = web.Build();

@@ -36,7 +36,7 @@ public sealed class BatchSealerTests : IDisposable
     [Fact]
     public async Task Seal_SoundSegments_WritesOneRecordWithTheSignedHead()
     {
-        SealedSegment[] segments = [MakeSegment(3), MakeSegment(5)];
+        Segment[] segments = [MakeSegment(3), MakeSegment(5)];
         SealedBatch batch = await _sealer.SealAsync(segments, new CompactRange(), EmptyHead);
         Assert.Equal((8, 0L, 3L), (batch.Head.TreeSize, segments[0].FirstIndex, segments[1].FirstIndex));
         Assert.Equal(1, _storage.Count);
@@ -47,7 +47,7 @@ public sealed class BatchSealerTests : IDisposable
     [Fact]
     public async Task Seal_EntryChangedInMemory_IsNeitherSignedNorWritten()
     {
-        SealedSegment segment = MakeSegment(4);
+        Segment segment = MakeSegment(4);
         for (int i = 0; i < segment.EntryBundle.Length; i++)
         {
             Flip(segment, i);
@@ -66,23 +66,23 @@ public sealed class BatchSealerTests : IDisposable
         await ExpectRefusedAsync(MakeSegment(1), other, new SignedHead(1, TreeHasher.HashLeaf([2]), default));
     }
 
-    private async Task ExpectRefusedAsync(SealedSegment segment, CompactRange edge, SignedHead head)
+    private async Task ExpectRefusedAsync(Segment segment, CompactRange edge, SignedHead head)
     {
         await Assert.ThrowsAnyAsync<Exception>(async () => await _sealer.SealAsync([segment], edge, head));
         Assert.Equal(0, _signer.Signatures);
         Assert.Equal(0, _storage.Count);
     }
 
-    private static void Flip(SealedSegment segment, int position)
+    private static void Flip(Segment segment, int position)
     {
         ReadOnlySpan<byte> entries = segment.EntryBundle;
         MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(entries), entries.Length)[position] ^= 1;
     }
 
-    private static SealedSegment MakeSegment(int entries)
+    private static Segment MakeSegment(int entries)
     {
         ClaimRegistry claims = new((_, _) => ValueTask.FromResult<SealedKey?>(null));
-        SealedSegment segment = new SegmentPool(1000, claims).Rent();
+        Segment segment = new SegmentPool(1000, claims).Rent();
         segment.Begin(writer: null!, new OpenBatch(1000, 1_000_000, 0), 0, 1000);
         for (int i = 0; i < entries; i++)
         {

@@ -11,7 +11,9 @@ public sealed class FasterLogStorageTests
 {
     private static readonly FasterLogStorageOptions Options = new()
     {
-        PageBytes = 64 << 10, MemoryBytes = 256 << 10, SegmentBytes = 128 << 10,
+        PageBytes = 64 << 10,
+        MemoryBytes = 256 << 10,
+        SegmentBytes = 128 << 10,
     };
 
     [Fact]

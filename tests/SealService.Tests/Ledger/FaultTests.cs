@@ -185,7 +185,10 @@ public sealed class FaultTests
         await using LedgerFixture fixture = new();
         fixture.Options = fixture.Options with
         {
-            AppendTimeout = TimeSpan.FromMilliseconds(250), EntriesPerBatchMax = 64, EntriesPerSnapshot = 50, IndexKeysInMemoryMax = 32,
+            AppendTimeout = TimeSpan.FromMilliseconds(250),
+            EntriesPerBatchMax = 64,
+            EntriesPerSnapshot = 50,
+            IndexKeysInMemoryMax = 32,
         };
         for (int round = 0; round < 30; round++)
         {

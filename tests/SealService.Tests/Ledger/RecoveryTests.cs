@@ -159,8 +159,14 @@ public sealed class RecoveryTests
         fixture.Signer = wrong;
         LedgerException exception = await Assert.ThrowsAsync<LedgerException>(fixture.OpenAsync);
         Assert.Contains("not by the configured key", exception.Message, StringComparison.Ordinal);
+        Directory.Move(fixture.Folder["derived"], fixture.Folder["kept"]); // without the snapshot the records tell
+        exception = await Assert.ThrowsAsync<LedgerException>(fixture.OpenAsync);
+        Assert.Contains("not by the configured key", exception.Message, StringComparison.Ordinal);
+        Directory.Delete(fixture.Folder["derived"], recursive: true);
+        Directory.Move(fixture.Folder["kept"], fixture.Folder["derived"]);
         fixture.Signer = right;
         await fixture.OpenAsync();
+        Assert.Equal(1, fixture.Memory.ScannedCount);
         await fixture.CheckAsync();
     }
 

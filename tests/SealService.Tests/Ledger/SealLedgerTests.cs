@@ -100,7 +100,10 @@ public sealed class SealLedgerTests
             Assert.Equal((ulong)i + 1000, segment.References[i]);
             SubmittedDocument sent = new()
             {
-                Kind = EntryKind.Document, Digest = MerkleHash.Read(Digest(i)), SizeBytes = 8, DocumentId = $"document-{i}",
+                Kind = EntryKind.Document,
+                Digest = MerkleHash.Read(Digest(i)),
+                SizeBytes = 8,
+                DocumentId = $"document-{i}",
             };
             Assert.True(compact.TryExpand(i, sent, out Receipt? receipt, out error), error);
             Assert.True(receipt.Format().AsSpan().SequenceEqual(segment.GetReceipt(i).Format()));
@@ -280,6 +283,9 @@ public sealed class SealLedgerTests
 
     internal static FasterLogStorageOptions SmallSegments { get; } = new()
     {
-        PageBytes = 4 << 20, MemoryBytes = 8 << 20, SegmentBytes = 16 << 20, FreeBytesMin = 0,
+        PageBytes = 4 << 20,
+        MemoryBytes = 8 << 20,
+        SegmentBytes = 16 << 20,
+        FreeBytesMin = 0,
     };
 }

@@ -1,5 +1,4 @@
 using SealService.Ledger;
-using SealService.Ledger.Storage;
 using SealService.Merkle;
 using Xunit;
 using static SealService.Tests.Ledger.LedgerFixture;
@@ -213,6 +212,50 @@ public sealed class WriterTests
     }
 
     [Fact]
+    public async Task SealedSegment_DisposedTwice_HarmsNobody()
+    {
+        await using LedgerFixture fixture = new();
+        SealLedger ledger = await fixture.OpenAsync();
+        using LedgerWriter writer = ledger.CreateWriter();
+        AddOne(writer, 0);
+        SealedSegment? old = await writer.ReadSealedAsync(Token);
+        old!.Dispose();
+        (TaskCompletionSource entered, TaskCompletionSource gate) = HoldSigner(fixture);
+        AddOne(writer, 1); // in the memory that the old one gave back
+        await entered.Task;
+        old.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => old.Count);
+        using LedgerWriter other = ledger.CreateWriter();
+        AddOne(other, 2);
+        gate.SetResult();
+        await ExpectCountsAsync(writer, 1);
+        await ExpectCountsAsync(other, 1);
+        await fixture.CheckAsync();
+    }
+
+    [Fact]
+    public async Task TryAdd_FirstDocumentOfABatchCannotBeAdded_SealsTheOthers()
+    {
+        await using LedgerFixture fixture = new();
+        SealLedger ledger = await fixture.OpenAsync();
+        ClaimResult spent = await ledger.ClaimAsync(Key("k"), MerkleHash.Read(Digest(1)), Token);
+        spent.Claim!.Dispose();
+        using LedgerWriter failing = ledger.CreateWriter();
+        using LedgerWriter other = ledger.CreateWriter();
+        for (int round = 0; round < 50; round++)
+        {
+            Assert.True(failing.TryEnter());
+            Assert.Throws<ArgumentException>(() => failing.TryAdd(1, Document(Digest(1), spent.Claim)));
+            failing.Leave();
+            AddOne(other, round);
+            await ExpectCountsAsync(other, 1);
+        }
+
+        Assert.Equal(50, ledger.Head.TreeSize);
+        await fixture.CheckAsync();
+    }
+
+    [Fact]
     public async Task Wait_Cancelled_ThrowsAndTheWriterGoesOn()
     {
         await using LedgerFixture fixture = new();
@@ -226,127 +269,7 @@ public sealed class WriterTests
         await ExpectCountsAsync(writer, 1);
     }
 
-    [Fact]
-    public async Task Time_MachinesClockJumps_NeverGoesBackFromBatchToBatch()
-    {
-        await using LedgerFixture fixture = new();
-        ManualTime time = new(new DateTimeOffset(2026, 11, 21, 12, 0, 0, TimeSpan.Zero));
-        fixture.Time = time;
-        SealLedger ledger = await fixture.OpenAsync();
-        int[] jumpsMs = [0, 5, -60_000, 3, 86_400_000, -86_400_000, -1, 1, 0];
-        foreach (int jump in jumpsMs)
-        {
-            time.Now += TimeSpan.FromMilliseconds(jump);
-            using LedgerWriter writer = ledger.CreateWriter();
-            Assert.True(writer.TryEnter());
-            Assert.True(writer.TryAdd(1, Document(Digest(jump))));
-            writer.Leave();
-            time.Now -= TimeSpan.FromMilliseconds(7);
-            Assert.True(writer.TryEnter());
-            Assert.True(writer.TryAdd(2, Document(Digest(jump + 1))));
-            writer.Leave();
-            for (int read = 0; read < 2;)
-            {
-                using SealedSegment? segment = await writer.ReadSealedAsync(Token);
-                read += segment!.Count;
-            }
-        }
-
-        time.Now -= TimeSpan.FromDays(400);
-        ledger = await fixture.OpenAsync();
-        Assert.Null(await fixture.SealAsync(2));
-        long last = new DateTimeOffset(2026, 11, 21, 12, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
-        await foreach (EntryBundle bundle in ledger.ReadEntriesAsync(0, long.MaxValue, Token))
-        {
-            for (int i = 0; i < bundle.Count; i++)
-            {
-                long sealedAt = TimeOf(bundle[i].Span);
-                Assert.True(sealedAt >= last, $"entry {bundle.FirstIndex + i} is {last - sealedAt} ms before the one before it");
-                last = sealedAt;
-            }
-        }
-    }
-
-    [Fact]
-    public async Task Time_ClockJumpsWhileManyWrite_NeverGoesBackFromBatchToBatch()
-    {
-        const int seed = 31;
-        await using LedgerFixture fixture = new();
-        ManualTime time = new(new DateTimeOffset(2026, 11, 21, 12, 0, 0, TimeSpan.Zero));
-        fixture.Time = time;
-        fixture.Options = fixture.Options with { EntriesPerBatchMax = 40 };
-        SealLedger ledger = await fixture.OpenAsync();
-        using CancellationTokenSource done = new();
-        Task jumping = Task.Run(
-            () =>
-            {
-                Random random = new(seed);
-                while (!done.IsCancellationRequested)
-                {
-                    time.Now += TimeSpan.FromMilliseconds(random.Next(-50, 52));
-                }
-            },
-            Token);
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(number => Task.Run(() => RunWriterAsync(ledger, number, 400), Token)));
-        await done.CancelAsync();
-        await jumping;
-        await fixture.CloseAsync();
-
-        long floor = 0;
-        for (int i = 1; i < fixture.Memory.Count; i++)
-        {
-            Assert.True(RecordCodec.TryRead(fixture.Memory[i], out LedgerRecord record, out string? error), error);
-            ReadOnlySpan<byte> entries = record.Entries.Span;
-            long greatest = floor;
-            while (!entries.IsEmpty)
-            {
-                long sealedAt = TimeOf(RecordCodec.TakeEntry(ref entries));
-                Assert.True(sealedAt >= floor, $"seed {seed}: record {i} goes back by {floor - sealedAt} ms");
-                greatest = Math.Max(greatest, sealedAt);
-            }
-
-            floor = greatest;
-        }
-
-        Assert.InRange(fixture.Memory.Count, 10, 4000);
-    }
-
-    private static long TimeOf(ReadOnlySpan<byte> entry)
-    {
-        Assert.True(LogEntryCodec.TryRead(entry, out LogEntry fields, out string? error), error);
-        return fields.SealedAtUnixMs;
-    }
-
-    private static (TaskCompletionSource Entered, TaskCompletionSource Gate) HoldSigner(LedgerFixture fixture)
-    {
-        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        fixture.Signer.Before = _ =>
-        {
-            entered.TrySetResult();
-            return gate.Task;
-        };
-        return (entered, gate);
-    }
-
-    private static void AddOne(LedgerWriter writer, int number)
-    {
-        Assert.True(writer.TryEnter());
-        Assert.True(writer.TryAdd((ulong)number, Document(Digest(number))));
-        writer.Leave();
-    }
-
-    private static async Task ExpectCountsAsync(LedgerWriter writer, params int[] counts)
-    {
-        foreach (int count in counts)
-        {
-            using SealedSegment? segment = await writer.ReadSealedAsync(Token);
-            Assert.Null(segment!.Failure);
-            Assert.Equal(count, segment.Count);
-        }
-    }
-
-    private static async Task<List<Receipt>> RunWriterAsync(SealLedger ledger, int number, int documents)
+    internal static async Task<List<Receipt>> RunWriterAsync(SealLedger ledger, int number, int documents)
     {
         using LedgerWriter writer = ledger.CreateWriter();
         List<Receipt> receipts = [];
@@ -382,5 +305,34 @@ public sealed class WriterTests
         writer.Complete();
         await reading;
         return receipts;
+    }
+
+    private static (TaskCompletionSource Entered, TaskCompletionSource Gate) HoldSigner(LedgerFixture fixture)
+    {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        fixture.Signer.Before = _ =>
+        {
+            entered.TrySetResult();
+            return gate.Task;
+        };
+        return (entered, gate);
+    }
+
+    private static void AddOne(LedgerWriter writer, int number)
+    {
+        Assert.True(writer.TryEnter());
+        Assert.True(writer.TryAdd((ulong)number, Document(Digest(number))));
+        writer.Leave();
+    }
+
+    private static async Task ExpectCountsAsync(LedgerWriter writer, params int[] counts)
+    {
+        foreach (int count in counts)
+        {
+            using SealedSegment? segment = await writer.ReadSealedAsync(Token);
+            Assert.Null(segment!.Failure);
+            Assert.Equal(count, segment.Count);
+        }
     }
 }

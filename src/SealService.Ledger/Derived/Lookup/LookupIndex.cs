@@ -105,8 +105,9 @@ internal sealed class LookupIndex
 
         _retired = full;
         _tableFirst = endIndex;
-        if (_merging.IsCompletedSuccessfully)
+        if (_merging.IsCompleted)
         {
+            _merging.GetAwaiter().GetResult(); // completed; a merge that failed fails the indexer here
             _merging = Task.Run(MergeAll);
         }
     }

@@ -1,0 +1,183 @@
+using SealService.LoadTests.Pacing;
+using SealService.LoadTests.Running;
+using SealService.LoadTests.Servers;
+using SealService.LoadTests.Traffic;
+
+namespace SealService.LoadTests.Scenarios;
+
+/// <summary>All scenarios, with the thresholds that the project has set itself.</summary>
+internal static class Catalog
+{
+    private const int Kibibyte = 1024;
+    private const long Mebibyte = 1024 * 1024;
+
+    // Waits of an open loop take no window away: what is due is sent.
+    private const int OpenLoopWindow = 1 << 18;
+
+    private static readonly Threshold NoErrors = Threshold.AtMost(Metrics.Errors, 0);
+
+    /// <summary>The scenarios in the order in which they run.</summary>
+    /// <param name="folder">Whose files are the documents of the scenario with mixed sizes.</param>
+    /// <param name="soak">How long the soak takes.</param>
+    public static IReadOnlyList<Scenario> Create(string folder, TimeSpan soak) =>
+    [
+        new("bulk-1k", "Bulk stream, 1 KiB whole documents, compact receipts, 4 connections, closed loop")
+        {
+            Traffic = Bulk(Kibibyte),
+            Rounds = 3,
+            Thresholds =
+            [
+                NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.Null), 0.5), Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.75),
+                Threshold.AtMost(Metrics.AllocatedBytesPerDocument, 64),
+            ],
+        },
+        new("bulk-64k", "The same with 64 KiB")
+        {
+            Traffic = Bulk(64 * Kibibyte, window: 256),
+            Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.85)],
+        },
+        new("bulk-mixed", "The same with the files of a folder, large and small")
+        {
+            Traffic = new StreamTraffic { Frames = MixedFrames(folder), Window = 1024 },
+            Thresholds = [NoErrors],
+        },
+        new("large-64m", "One document of 64 MiB after another, in chunks on one stream")
+        {
+            Traffic = new LargeDocumentTraffic { DocumentBytes = 64 * Mebibyte },
+            ComparesBytes = true,
+            Connections = 1,
+            Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.9)],
+        },
+        new("large-1g", "One document of 1 GiB in chunks on one stream")
+        {
+            Traffic = new LargeDocumentTraffic { DocumentBytes = 1024 * Mebibyte },
+            ComparesBytes = true,
+            Connections = 1,
+            Duration = TimeSpan.FromSeconds(5),
+            Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.9), Threshold.AtMost(Metrics.RssAboveIdleMib, 32)],
+        },
+        new("digests", "SealDigests, 512 digests a message, 4 connections, closed loop")
+        {
+            Traffic = new StreamTraffic { Frames = static (stream, seed) => new DigestFrames(stream, seed), Window = 1 << 15 },
+            Targets = [Target.Null, Target.Service],
+            Thresholds = [NoErrors, Threshold.AtLeast(Metrics.DocumentsPerSecond, 1_500_000), Threshold.AtLeast(Metrics.DocumentsPerSignature, 1000)],
+        },
+        new("unary-400", "SealDocument of 1 KiB, 400 calls in flight on 4 connections")
+        {
+            Traffic = new UnaryTraffic { Concurrency = 400, DocumentBytes = Kibibyte },
+            Targets = [Target.Null, Target.Service],
+            Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.Null), 0.5)],
+        },
+        new("unary-1", "SealDocument of 1 KiB, one call in flight")
+        {
+            Traffic = new UnaryTraffic { Concurrency = 1, DocumentBytes = Kibibyte },
+            Targets = [Target.Null, Target.Service],
+            Connections = 1,
+            Rounds = 1,
+            Thresholds = [NoErrors, Threshold.AtMost(Metrics.P50AboveSealingMs, 0.5)],
+        },
+        new("open-constant", "Bulk, 1 KiB, open loop, evenly spaced at half of the capacity; latency from the intended start")
+        {
+            Traffic = OpenLoop(Pace.Shape.Constant),
+            Targets = [Target.Service],
+            Rounds = 1,
+            Duration = TimeSpan.FromSeconds(8),
+            Thresholds = [NoErrors, Threshold.AtMost(Metrics.P99Ms, 15), Threshold.AtMost(Metrics.P999Ms, 50)],
+        },
+        new("open-poisson", "The same with Poisson arrivals")
+        {
+            Traffic = OpenLoop(Pace.Shape.Poisson),
+            Targets = [Target.Service],
+            Rounds = 1,
+            Duration = TimeSpan.FromSeconds(8),
+            Thresholds = [NoErrors],
+        },
+        new("open-ramp", "The same, rising from a twentieth to half of the capacity in 8 s")
+        {
+            Traffic = OpenLoop(Pace.Shape.Ramp),
+            Targets = [Target.Service],
+            Rounds = 1,
+            WarmUp = TimeSpan.Zero,
+            Duration = Pace.RampDuration + TimeSpan.FromSeconds(2),
+            Thresholds = [NoErrors],
+        },
+        new("verify", "VerifyReceipts with 1 KiB documents, 4 connections, closed loop")
+        {
+            Traffic = new VerificationTraffic { DocumentBytes = Kibibyte },
+            Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.75)],
+        },
+        new("reads-under-write", "GetReceipt and GetInclusionProof, 8 in flight, while 20,000 documents a second are sealed")
+        {
+            Traffic = Background(20_000) + new ReadTraffic { Concurrency = 8 },
+            Targets = [new Target("seal-100k") { EntriesBefore = 100_000 }],
+            Rounds = 1,
+            Duration = TimeSpan.FromSeconds(5),
+            Thresholds = [NoErrors],
+        },
+        new("mixed", "Bulk (20,000/s), digests (50,000/s), unary (16 in flight) and reads (4 in flight) at the same time")
+        {
+            Traffic = Background(20_000) + BackgroundDigests(50_000) + new UnaryTraffic { Concurrency = 16, DocumentBytes = Kibibyte } + new ReadTraffic { Concurrency = 4 },
+            Targets = [new Target("seal-100k") { EntriesBefore = 100_000 }],
+            Rounds = 1,
+            Duration = TimeSpan.FromSeconds(6),
+            Thresholds = [NoErrors],
+        },
+        new("reconnect-storm", "Connect, seal 100 documents, disconnect; 32 at a time")
+        {
+            Traffic = new ReconnectTraffic { Concurrency = 32, DocumentBytes = Kibibyte },
+            Targets = [Target.Service],
+            Rounds = 1,
+            Thresholds = [NoErrors],
+        },
+        new("slow-hsm", "bulk-1k on an HSM that takes 3 ms a signature and makes 330 a second, against SoftHSM as it is")
+        {
+            Traffic = Bulk(Kibibyte, window: 16_384),
+            Targets = [Target.Service, new Target("seal-slow-hsm") { Hsm = new HsmProfile(SignLatencyMs: 3, SignsPerSecondMax: 330) }],
+            Rounds = 3,
+            Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.Service), 0.9)],
+        },
+        new("full-ledger", "bulk-1k on a ledger of 10,000,000 entries, against one that began empty")
+        {
+            Traffic = Bulk(Kibibyte),
+            Targets = [Target.Service, new Target("seal-10m") { EntriesBefore = 10_000_000 }],
+            Rounds = 3,
+            Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.Service), 0.9)],
+        },
+        new("soak", "Bulk, 1 KiB, open loop at 50,000 documents a second; memory must stay flat")
+        {
+            Traffic = Background(50_000),
+            Targets = [Target.Service],
+            Rounds = 1,
+            WarmUp = TimeSpan.FromSeconds(10), // pools and caches fill
+            Duration = soak,
+            Thresholds = [NoErrors, Threshold.AtMost(Metrics.RssMib, 400), Threshold.AtMost(Metrics.RssGrowthMib, 32)],
+        },
+    ];
+
+    private static StreamTraffic Bulk(int documentBytes, int window = 8192) => new() { Frames = Frames(documentBytes), Window = window };
+
+    private static StreamTraffic OpenLoop(Pace.Shape shape) => new() { Frames = Frames(Kibibyte), Window = OpenLoopWindow, Pace = Pace.OfCapacity(0.5, shape) };
+
+    private static StreamTraffic Background(double perSecond) => new() { Frames = Frames(Kibibyte), Window = OpenLoopWindow, Pace = Pace.PerSecond(perSecond) };
+
+    private static StreamTraffic BackgroundDigests(double perSecond) =>
+        new() { Frames = static (stream, seed) => new DigestFrames(stream, seed), Window = OpenLoopWindow, Pace = Pace.PerSecond(perSecond) };
+
+    private static Func<int, int, FrameSource> Frames(int documentBytes) => (stream, seed) =>
+    {
+        var document = new byte[documentBytes];
+#pragma warning disable CA5394 // any bytes do as a document
+        new Random(seed).NextBytes(document);
+#pragma warning restore CA5394
+        return new DocumentFrames([document], stream);
+    };
+
+    private static Func<int, int, FrameSource> MixedFrames(string folder)
+    {
+        // Larger ones go in chunks, which large-64m measures.
+        var documents = new Lazy<List<byte[]>>(() =>
+            [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+                .Where(f => new FileInfo(f).Length is > 0 and <= Mebibyte).Take(256).Select(File.ReadAllBytes)]);
+        return (stream, _) => new DocumentFrames(documents.Value, stream);
+    }
+}

@@ -1,0 +1,42 @@
+using SealService.LoadTests.Traffic;
+
+namespace SealService.LoadTests.Scenarios;
+
+/// <summary>
+/// What is measured and what is expected. The last target is the subject; the others are run alternately with it, round by round, and each
+/// gives a ratio.
+/// </summary>
+internal sealed record Scenario(string Name, string Summary)
+{
+    public required TrafficSource Traffic { get; init; }
+
+    public IReadOnlyList<Target> Targets { get; init; } = [Target.Null, Target.HashOnly, Target.Service];
+
+    public Target Subject => Targets[^1];
+
+    public int Connections { get; init; } = 4;
+
+    public int Rounds { get; init; } = 2;
+
+    public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(1);
+
+    public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Ratios compare bytes, not documents: for documents that take longer than a run.</summary>
+    public bool ComparesBytes { get; init; }
+
+    public IReadOnlyList<Threshold> Thresholds { get; init; } = [];
+}
+
+/// <summary>A bound of one metric (<see cref="Running.Metrics"/>).</summary>
+internal sealed record Threshold(string Metric, double? Min, double? Max)
+{
+    public static Threshold AtLeast(string metric, double value) => new(metric, value, null);
+
+    public static Threshold AtMost(string metric, double value) => new(metric, null, value);
+
+    /// <summary>Whether a value keeps within it. A metric that was not measured does not.</summary>
+    public bool Holds(double value) => !double.IsNaN(value) && (Min is not { } min || value >= min) && (Max is not { } max || value <= max);
+
+    public override string ToString() => FormattableString.Invariant($"{Metric} {(Min is null ? "<=" : ">=")} {Min ?? Max:0.####}");
+}

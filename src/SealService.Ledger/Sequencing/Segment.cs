@@ -1,0 +1,257 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using SealService.Merkle;
+
+namespace SealService.Ledger.Sequencing;
+
+/// <summary>
+/// What one writer adds to one batch, as columns in pooled arrays. The writer owns it while its batch is open, the sequencer
+/// from the close of the batch until it is delivered, and then the <see cref="SealedSegment"/> that it is read through.
+/// </summary>
+internal sealed class Segment : IDisposable
+{
+    public const int EntryPrefixBytes = Storage.RecordCodec.EntryPrefixBytes;
+
+    // The first entries take exactly what they need, so that a thousand callers with one document each fit into a batch;
+    // later ones take more at once, so that a busy writer does not touch the shared counters for each.
+    private const int ReservedBytesMax = 4096;
+    private const int ReservedEntriesMax = 64;
+    private const int ColumnsMin = 16;
+
+    private readonly SegmentPool _pool;
+    private readonly byte[] _saltKey = new byte[SaltGenerator.KeyBytes];
+    private readonly SaltGenerator _salts = new();
+    private readonly MerkleHash[] _leftRange = new MerkleHash[CompactRange.HashCountMax];
+    private readonly MerkleHash[] _rightRange = new MerkleHash[CompactRange.HashCountMax];
+    private readonly List<(Claim Claim, int Position)> _claims = [];
+    private OpenBatch? _batch;
+    private LedgerWriter? _writer;
+    private byte[] _entries = []; // an entry bundle: (u16be length, entry) repeated
+    private int[] _entryEnds = [];
+    private ulong[] _references = [];
+    private MerkleHash[] _leafHashes = [];
+    private uint[] _offsetsMs = [];
+    private int _capacity; // of the four columns above
+    private int _count;
+    private int _entriesBytes;
+    private int _reservedEntries;
+    private int _reservedBytes;
+    private int _leftCount;
+    private int _rightCount;
+
+    public Segment(SegmentPool pool) => _pool = pool;
+
+    public LedgerFailure? Failure { get; private set; }
+
+    public SignedHead? Head { get; private set; }
+
+    public int Count => _count;
+
+    public long FirstIndex { get; private set; }
+
+    public long SealedAtUnixMs { get; private set; }
+
+    public ReadOnlySpan<ulong> References => _references.AsSpan(0, _count);
+
+    public ReadOnlySpan<MerkleHash> LeafHashes => _leafHashes.AsSpan(0, _count);
+
+    public ReadOnlySpan<MerkleHash> LeftRange => _leftRange.AsSpan(0, _leftCount);
+
+    public ReadOnlySpan<MerkleHash> RightRange => _rightRange.AsSpan(0, _rightCount);
+
+    public ReadOnlySpan<byte> SaltKey => _saltKey;
+
+    /// <summary>Times never go down within a segment: when the last offset is zero, all are.</summary>
+    public ReadOnlySpan<uint> SealedAtOffsetsMs => _count > 0 && _offsetsMs[_count - 1] != 0 ? _offsetsMs.AsSpan(0, _count) : [];
+
+    /// <summary>The entries as an entry bundle.</summary>
+    public ReadOnlySpan<byte> EntryBundle => _entries.AsSpan(0, _entriesBytes);
+
+    public ReadOnlyMemory<byte> GetEntry(int position)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)position, (uint)_count, nameof(position));
+        int begin = position == 0 ? 0 : _entryEnds[position - 1];
+        return _entries.AsMemory(begin + EntryPrefixBytes, _entryEnds[position] - begin - EntryPrefixBytes);
+    }
+
+    public void Begin(LedgerWriter writer, OpenBatch batch, int firstEntryBytes, long unixMs)
+    {
+        _writer = writer;
+        _batch = batch;
+        _count = 0;
+        _entriesBytes = 0;
+        _reservedEntries = 1;
+        _reservedBytes = firstEntryBytes + EntryPrefixBytes;
+        _leftCount = 0;
+        _rightCount = 0;
+        Failure = null;
+        Head = null;
+        FirstIndex = -1;
+        SealedAtUnixMs = unixMs;
+        RandomNumberGenerator.Fill(_saltKey);
+        _salts.Rekey(_saltKey);
+    }
+
+    /// <summary>Makes sure that the batch and this segment have room for an entry.</summary>
+    public bool TryReserve(int entryBytes, long unixMs)
+    {
+        if (_count == _pool.EntriesMax || unixMs - SealedAtUnixMs > uint.MaxValue)
+        {
+            return false;
+        }
+
+        int missingBytes = Math.Max(0, _entriesBytes + EntryPrefixBytes + entryBytes - _reservedBytes);
+        int missingEntries = _count == _reservedEntries ? 1 : 0;
+        if (missingBytes == 0 && missingEntries == 0)
+        {
+            return true;
+        }
+
+        int moreBytes = missingBytes == 0 ? 0 : Math.Max(missingBytes, Math.Min(ReservedBytesMax, _entriesBytes));
+        int moreEntries = missingEntries == 0 ? 0 : Math.Min(ReservedEntriesMax, _count);
+        return TryReserveMore(moreEntries, moreBytes) || TryReserveMore(missingEntries, missingBytes);
+    }
+
+    /// <summary>Writes an entry into room that was reserved.</summary>
+    public void Add(ulong reference, in DocumentSeal document, int entryBytes, long unixMs)
+    {
+        if (document.Claim is { } claim)
+        {
+            _pool.Take(claim);
+            _claims.Add((claim, _count));
+        }
+
+        int end = _entriesBytes + EntryPrefixBytes + entryBytes;
+        if (end > _entries.Length)
+        {
+            Grow(ref _entries, _entriesBytes, end);
+        }
+
+        if (_count == _capacity)
+        {
+            GrowColumns();
+        }
+
+        Span<byte> entry = _entries.AsSpan(_entriesBytes, EntryPrefixBytes + entryBytes);
+        BinaryPrimitives.WriteUInt16BigEndian(entry, (ushort)entryBytes);
+        entry = entry[EntryPrefixBytes..];
+        document.WriteEntry(entry, _salts.GetSalt(_count), unixMs);
+        _leafHashes[_count] = TreeHasher.HashLeaf(entry);
+        _references[_count] = reference;
+        _offsetsMs[_count] = (uint)(unixMs - SealedAtUnixMs);
+        _entryEnds[_count] = end;
+        _entriesBytes = end;
+        _count++;
+    }
+
+    /// <summary>
+    /// Gives the segment its place in the tree, and checks what its reader will be given as the reader can: left range,
+    /// leaves and right range make the root.
+    /// </summary>
+    public bool TryPlace(long firstIndex, BatchTree tree)
+    {
+        FirstIndex = firstIndex;
+        _leftCount = tree.WriteLeftRange(firstIndex, _leftRange);
+        _rightCount = tree.WriteRightRange(firstIndex + _count, _rightRange);
+        using BatchTree own = BuildTree(tree.TreeSize);
+        return own.RootHash == tree.RootHash;
+    }
+
+    public void CompleteSealed(SignedHead head)
+    {
+        Head = head;
+        foreach ((Claim claim, int position) in _claims)
+        {
+            claim.Seal(FirstIndex + position);
+        }
+
+        _writer!.Deliver(this);
+    }
+
+    public void CompleteFailed(LedgerFailure failure)
+    {
+        Failure = failure;
+        foreach ((Claim claim, _) in _claims)
+        {
+            // When nobody knows whether the entry is in the ledger, the key stays claimed until a restart finds out.
+            if (failure.Retryable)
+            {
+                claim.Release();
+            }
+        }
+
+        _writer!.Deliver(this);
+    }
+
+    /// <summary>Adds this segment's claims to those that the indexer gives free.</summary>
+    public void CollectClaims(List<Claim> claims)
+    {
+        foreach ((Claim claim, _) in _claims)
+        {
+            claims.Add(claim);
+        }
+    }
+
+    public BatchTree BuildTree(long treeSize) =>
+        new(new CompactRange(0, FirstIndex, LeftRange), LeafHashes, new CompactRange(FirstIndex + _count, treeSize, RightRange));
+
+    /// <summary>Gives the arrays and itself back to their pools. To be called once.</summary>
+    public void Release()
+    {
+        _writer = null;
+        _batch = null;
+        Head = null;
+        _claims.Clear();
+        Return(ref _entries);
+        Return(ref _entryEnds);
+        Return(ref _references);
+        Return(ref _leafHashes);
+        Return(ref _offsetsMs);
+        _capacity = 0;
+        _count = 0;
+        _pool.Return(this);
+    }
+
+    /// <summary>For a segment that the pool has no room for.</summary>
+    public void Dispose() => _salts.Dispose();
+
+    private bool TryReserveMore(int entries, int bytes)
+    {
+        if (!_batch!.TryReserve(entries, bytes))
+        {
+            return false;
+        }
+
+        _reservedEntries += entries;
+        _reservedBytes += bytes;
+        return true;
+    }
+
+    private void GrowColumns()
+    {
+        _capacity = Math.Max(ColumnsMin, 2 * _count);
+        Grow(ref _references, _count, _capacity);
+        Grow(ref _leafHashes, _count, _capacity);
+        Grow(ref _offsetsMs, _count, _capacity);
+        Grow(ref _entryEnds, _count, _capacity);
+    }
+
+    private static void Grow<T>(ref T[] array, int used, int size)
+    {
+        T[] grown = ArrayPool<T>.Shared.Rent(Math.Max(size, 2 * used));
+        array.AsSpan(0, used).CopyTo(grown);
+        Return(ref array);
+        array = grown;
+    }
+
+    private static void Return<T>(ref T[] array)
+    {
+        T[] returned = array;
+        array = [];
+        if (returned.Length > 0)
+        {
+            ArrayPool<T>.Shared.Return(returned);
+        }
+    }
+}
