@@ -68,7 +68,8 @@ internal static class LoadCommandLine
         progress.Report("provisioning the token");
         var token = await SoftHsmToken.ProvisionAsync(Path.Combine(work, "hsm"));
         var data = Path.Combine(work, FormattableString.Invariant($"data-{Environment.ProcessId}"));
-        var runner = new ScenarioRunner(token, data, seed, progress);
+        await using var fleet = new TargetFleet(token, data, progress);
+        var runner = new ScenarioRunner(fleet, seed, progress);
         var results = new List<ScenarioResult>();
         try
         {

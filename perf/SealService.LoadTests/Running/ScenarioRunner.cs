@@ -10,23 +10,38 @@ namespace SealService.LoadTests.Running;
 /// Runs a scenario: every target once in each round, so that what disturbs the machine disturbs them alike. The throughput of a target is the
 /// median of its rounds, a ratio the median of the rounds' ratios.
 /// </summary>
-internal sealed class ScenarioRunner(SoftHsmToken token, string dataFolder, int seed, IProgress<string> progress)
+internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<string> progress)
 {
+    // A server that runs for the first time has its hot code compiled twice, by the JIT's tiers.
+    private static readonly TimeSpan FirstWarmUp = TimeSpan.FromSeconds(4);
+
     private static readonly TimeSpan SampleInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CapacityDuration = TimeSpan.FromSeconds(2);
 
     public async Task<ScenarioResult> RunAsync(Scenario scenario, CancellationToken cancellationToken)
     {
-        await using var fleet = await TargetFleet.StartAsync(scenario, token, dataFolder, progress, cancellationToken);
-        await scenario.Traffic.PrepareAsync(fleet[scenario.Subject].Server.GrpcAddress, cancellationToken);
+        try
+        {
+            await fleet.StartAsync(scenario, cancellationToken);
+            await scenario.Traffic.PrepareAsync(fleet[scenario.Subject].Server.GrpcAddress, cancellationToken);
+            return await RunRoundsAsync(scenario, cancellationToken);
+        }
+        finally
+        {
+            await fleet.StopServicesAsync();
+        }
+    }
+
+    private async Task<ScenarioResult> RunRoundsAsync(Scenario scenario, CancellationToken cancellationToken)
+    {
         var runs = new List<Run>();
         long verified = 0;
         for (var round = 1; round <= scenario.Rounds; round++)
         {
-            foreach (var target in scenario.Targets)
+            foreach (var target in scenario.Targets.Select(t => fleet[t]))
             {
-                await using var sampler = fleet[target].Key is { } key ? new ReceiptSampler(key) : null;
-                runs.Add(await RunOnceAsync(scenario, fleet[target], round, sampler, cancellationToken));
+                await using var sampler = target.Key is { } key ? new ReceiptSampler(key) : null;
+                runs.Add(await RunOnceAsync(scenario, target, round, sampler, cancellationToken));
                 verified += sampler?.Verified ?? 0;
             }
         }
@@ -40,7 +55,8 @@ internal sealed class ScenarioRunner(SoftHsmToken token, string dataFolder, int 
         var context = CreateContext(scenario, target, sampler, capacity);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = scenario.Traffic.RunAsync(context, stopping.Token);
-        await Task.WhenAny(running, Task.Delay(scenario.WarmUp, cancellationToken));
+        await Task.WhenAny(running, Task.Delay(target.IsWarm || scenario.WarmUp > FirstWarmUp ? scenario.WarmUp : FirstWarmUp, cancellationToken));
+        target.IsWarm = true;
 
         var begin = Stopwatch.GetTimestamp();
         var workBefore = context.Meters.Read();

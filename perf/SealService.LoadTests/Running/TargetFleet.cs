@@ -6,51 +6,59 @@ using SealService.Merkle;
 
 namespace SealService.LoadTests.Running;
 
-/// <summary>The servers of one scenario. They run side by side, idle until it is their turn.</summary>
-internal sealed class TargetFleet : IAsyncDisposable
+/// <summary>
+/// The servers that run. Those of a scenario run side by side, idle until it is their turn. Baselines keep no state and stay for the whole
+/// suite; the service starts anew for each scenario.
+/// </summary>
+internal sealed class TargetFleet(SoftHsmToken token, string dataFolder, IProgress<string> progress) : IAsyncDisposable
 {
-    private readonly Dictionary<Target, RunningTarget> _targets = [];
+    private readonly Dictionary<Target, RunningTarget> _running = [];
 
-    public RunningTarget this[Target target] => _targets[target];
+    public RunningTarget this[Target target] => _running[target];
 
-    public static async Task<TargetFleet> StartAsync(Scenario scenario, SoftHsmToken token, string dataFolder, IProgress<string> progress, CancellationToken cancellationToken)
+    /// <summary>Starts what the scenario needs and does not run yet.</summary>
+    public async Task StartAsync(Scenario scenario, CancellationToken cancellationToken)
     {
-        var fleet = new TargetFleet();
-        try
+        foreach (var target in scenario.Targets.Where(t => !_running.ContainsKey(t)))
         {
-            foreach (var target in scenario.Targets)
+            progress.Report($"starting {target.Name}");
+            var server = target.Baseline is { } baseline
+                ? await ServerProcess.StartBaselineAsync(baseline)
+                : await ServerProcess.StartServiceAsync(Path.Combine(dataFolder, target.Name), await token.EnvironmentAsync(target.Hsm));
+            var running = new RunningTarget(target, server);
+            _running.Add(target, running);
+            if (target.Baseline is null)
             {
-                progress.Report($"starting {target.Name}");
-                var server = target.Baseline is { } baseline
-                    ? await ServerProcess.StartBaselineAsync(baseline)
-                    : await ServerProcess.StartServiceAsync(Path.Combine(dataFolder, target.Name), await token.EnvironmentAsync(target.Hsm));
-                var running = new RunningTarget(target, server);
-                fleet._targets.Add(target, running);
-                if (target.Baseline is null)
-                {
-                    await running.LearnKeyAsync(cancellationToken);
-                    await running.FillAsync(progress, cancellationToken);
-                }
-
-                running.IdleRssMib = (await running.Probe.ReadAsync(cancellationToken)).RssMib;
+                await running.LearnKeyAsync(cancellationToken);
+                await running.FillAsync(progress, cancellationToken);
             }
 
-            return fleet;
+            running.IdleRssMib = (await running.Probe.ReadAsync(cancellationToken)).RssMib;
         }
-        catch
+    }
+
+    /// <summary>Ends what has state.</summary>
+    public async Task StopServicesAsync()
+    {
+        foreach (var target in _running.Values.Where(t => t.Target.Baseline is null).ToList())
         {
-            await fleet.DisposeAsync();
-            throw;
+            await StopAsync(target);
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var target in _targets.Values)
+        foreach (var target in _running.Values.ToList())
         {
-            target.Probe.Dispose();
-            await target.Server.DisposeAsync();
+            await StopAsync(target);
         }
+    }
+
+    private async Task StopAsync(RunningTarget target)
+    {
+        _running.Remove(target.Target);
+        target.Probe.Dispose();
+        await target.Server.DisposeAsync();
     }
 }
 
@@ -70,6 +78,9 @@ internal sealed class RunningTarget(Target target, ServerProcess server)
 
     /// <summary>The resident set before the first run.</summary>
     public double IdleRssMib { get; set; }
+
+    /// <summary>It has run before, so that its code is compiled.</summary>
+    public bool IsWarm { get; set; }
 
     public async Task LearnKeyAsync(CancellationToken cancellationToken)
     {
