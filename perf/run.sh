@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Measures SealService and rewrites the tables of docs/performance.md; under 10 minutes. Nothing else should run on the machine.
+#
+#   perf/run.sh                       all scenarios, thresholds gate the exit code
+#   perf/run.sh bulk-1k verify        some of them; the tables stay as they are
+#   perf/run.sh --soak 600            options go to `SealService.LoadTests run` (--help lists them)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+case "${1:-}" in -h|--help) sed -n '2,6s/^# \{0,1\}//p' perf/run.sh; exit 0 ;; esac
+
+scripts/require.sh dotnet softhsm opensc gcc
+dotnet build perf/SealService.LoadTests -c Release -v quiet -nologo
+load=artifacts/bin/SealService.LoadTests/release/SealService.LoadTests
+results=artifacts/perf/$(date -u +%Y%m%d-%H%M%S)
+
+# The tables are those of a whole run, or they would mix machines and days.
+whole=true
+skip_value=false
+for argument in "$@"; do
+    if $skip_value; then skip_value=false; continue; fi
+    case "$argument" in
+        --ignore-thresholds|--*=*) ;;
+        --*) skip_value=true ;;
+        *) whole=false ;;
+    esac
+done
+
+code=0
+"$load" run --out "$results" "$@" || code=$?
+[ -f "$results/results.json" ] || exit "$code"
+if $whole; then
+    "$load" publish "$results" docs/performance.md README.md >&2
+fi
+exit "$code"
