@@ -28,12 +28,14 @@ internal sealed class SealDigestsCall(
         {
             while (await requests.WaitToReadAsync(until.Token))
             {
-                while (requests.TryRead(out var message))
+                // Reading and checking a message can take milliseconds: not while the ledger waits for this visitor.
+                while (!stopping.IsCancellationRequested && requests.TryRead(out var message))
                 {
                     await HandleAsync(message, cancellationToken);
+                    _stream?.Pause();
                 }
 
-                _stream?.Pause();
+                stopping.ThrowIfCancellationRequested();
                 if (_stream is { Ended.IsCancellationRequested: true } ended)
                 {
                     throw ended.Fault ?? new OperationCanceledException(ended.Ended);
@@ -64,9 +66,9 @@ internal sealed class SealDigestsCall(
 
     private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
     {
-        if (!SealDigestsMessage.TryRead(bytes, out var message))
+        if (!SealDigestsMessage.TryRead(bytes, limits.DigestsPerMessageMax, out var message))
         {
-            throw BadRequest.Of("SealDigestsRequest", "is not valid protobuf");
+            throw BadRequest.Of("SealDigestsRequest", $"is not valid protobuf, or has a column of more than {limits.DigestsPerMessageMax} elements (Seal:Limits:DigestsPerMessageMax)");
         }
 
         if (message.HasOptions && _stream is not null)
@@ -84,7 +86,7 @@ internal sealed class SealDigestsCall(
         return rest.IsEmpty ? sealing : ContinueAsync(sealing, position, rest, message.FirstReference, columns);
     }
 
-    private static void Check(in SealDigestsMessage message)
+    private void Check(in SealDigestsMessage message)
     {
         if (message.Digests.IsEmpty)
         {
@@ -94,6 +96,11 @@ internal sealed class SealDigestsCall(
         if (message.Digests.Length % MerkleHash.Size != 0)
         {
             throw BadRequest.Of("digests", $"has {message.Digests.Length} bytes, which is not a multiple of 32");
+        }
+
+        if (message.Count > limits.DigestsPerMessageMax)
+        {
+            throw BadRequest.Of("digests", $"has {message.Count} digests; a message may have {limits.DigestsPerMessageMax} (Seal:Limits:DigestsPerMessageMax)");
         }
 
         if (message.Algorithm != Sha256Algorithm)
@@ -112,10 +119,6 @@ internal sealed class SealDigestsCall(
             }
         }
 
-        if (message.SizesBytes?.Any(size => size < 0) == true)
-        {
-            throw BadRequest.Of("document_sizes_bytes", "has a negative element");
-        }
     }
 
     // Seals digests for as long as none of them waits for the ledger or the client; then gives back what it waits for, and what is left.
@@ -156,7 +159,10 @@ internal sealed class SealDigestsCall(
             return _stream!.FailAsync(reference, StatusCode.InvalidArgument, error.Message);
         }
 
-        return _stream!.SealAsync(reference, EntryKind.Digest, digest, columns.SizesBytes?[position] ?? 0, _fields);
+        var size = columns.SizesBytes?[position] ?? 0;
+        return size < 0
+            ? _stream!.FailAsync(reference, StatusCode.InvalidArgument, $"document_sizes_bytes is {size}, which is negative.")
+            : _stream!.SealAsync(reference, EntryKind.Digest, digest, size, _fields);
     }
 
     private readonly record struct Columns(List<long>? SizesBytes, List<byte[]>? IdempotencyKeys, List<byte[]>? DocumentIds);

@@ -14,8 +14,10 @@ namespace SealService.Services.Sealing;
 /// document to its <see cref="SealingStream"/>. One loop, one document at a time.
 /// </summary>
 internal sealed class SealDocumentsCall(
-    LedgerDirectory ledgers, LimitOptions limits, ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses) : IDisposable
+    LedgerDirectory ledgers, LimitOptions limits, bool compressed, ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses)
+    : IDisposable
 {
+    private readonly bool _compressed = compressed;
     private readonly Dictionary<ulong, OpenDocument> _open = [];
     private readonly Stack<OpenDocument> _closed = []; // to be used again
     private readonly DocumentFields _wholeFields = new();
@@ -62,16 +64,27 @@ internal sealed class SealDocumentsCall(
         {
             while (await requests.WaitToReadAsync(until.Token))
             {
-                while (requests.TryRead(out var message))
+                if (_compressed)
+                {
+                    _stream?.Pause(); // decompressing can take milliseconds: not while the ledger waits for this visitor
+                }
+
+                while (!stopping.IsCancellationRequested && requests.TryRead(out var message))
                 {
                     var handling = HandleAsync(message, cancellationToken);
                     if (!handling.IsCompletedSuccessfully)
                     {
                         await handling;
                     }
+
+                    if (_compressed)
+                    {
+                        _stream?.Pause();
+                    }
                 }
 
                 _stream?.Pause();
+                stopping.ThrowIfCancellationRequested();
                 if (_stream is { Ended.IsCancellationRequested: true } ended)
                 {
                     throw ended.Fault ?? new OperationCanceledException(ended.Ended);
@@ -94,6 +107,11 @@ internal sealed class SealDocumentsCall(
 
     private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
     {
+        if (bytes.Length > LongHashBytesMin)
+        {
+            _stream?.Pause(); // reading and hashing it would keep the ledger waiting for this visitor
+        }
+
         if (!SealDocumentsMessage.TryRead(bytes, out var message))
         {
             throw BadRequest.Of("part", "is missing, given twice, or the message is not valid protobuf");
@@ -145,11 +163,6 @@ internal sealed class SealDocumentsCall(
         if (_open.ContainsKey(message.Reference))
         {
             return stream.FailAsync(message.Reference, StatusCode.InvalidArgument, "ref is that of a document that was begun and has not ended.");
-        }
-
-        if (message.Content.Length > LongHashBytesMin)
-        {
-            stream.Pause();
         }
 
         _wholeHash.Append(message.Content);
