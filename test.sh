@@ -29,8 +29,23 @@ run() { # project
     if [ -z "$line" ] || { [ "$code" -ne 0 ] && [ "$failed" -eq 0 ]; }; then failed=$((failed + 1)); fi
 }
 
+run_interop() { # foreign clients; each ends with a line "N passed, N failed"
+    say "gRPC interoperability: grpcio and grpc-js against our server"
+    local log ok=0 bad=0 code=0
+    log=$(mktemp)
+    PYTHON=/usr/bin/python3 tests/interop/run.sh 2>&1 | tee "$log" || code=$?
+    while read -r p _ f _; do ok=$((ok + p)) bad=$((bad + f)); done < <(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log")
+    rm -f "$log"
+    [ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+    [ "$ok" -gt 0 ] || bad=$((bad + 1))
+    passed=$((passed + ok)) failed=$((failed + bad))
+}
+
 run SealService.Tests
-[ "${1:-}" = "--fast" ] || run SealService.EndToEndTests
+if [ "${1:-}" != "--fast" ]; then
+    run SealService.EndToEndTests
+    run_interop
+fi
 
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -42,6 +42,7 @@ internal static class LogCommand
         static void Write(SignedCheckpoint checkpoint, ResultWriter writer)
         {
             writer.WriteText(LogText.Of(checkpoint));
+            writer.WriteNote(LogText.SignatureOf(checkpoint));
             writer.WriteJson(LogJson.Of(checkpoint));
         }
     }

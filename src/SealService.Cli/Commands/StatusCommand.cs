@@ -35,6 +35,7 @@ internal static class StatusCommand
             if (checkpoint is not null)
             {
                 writer.WriteText(LogText.Of(checkpoint));
+                writer.WriteText(LogText.SignatureOf(checkpoint));
             }
 
             writer.WriteJson(new StatusJson(

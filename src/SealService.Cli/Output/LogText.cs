@@ -7,8 +7,8 @@ namespace SealService.Cli.Output;
 /// <summary>What is read from a ledger, as text.</summary>
 internal static class LogText
 {
-    public static string Of(SignedCheckpoint checkpoint) =>
-        $"{Encoding.UTF8.GetString(checkpoint.Note.Span).TrimEnd('\n')}\n\n{SignatureOf(checkpoint)}";
+    /// <summary>The note as it was signed, so that it can be saved; what is said of it goes to standard error.</summary>
+    public static string Of(SignedCheckpoint checkpoint) => Encoding.UTF8.GetString(checkpoint.Note.Span).TrimEnd('\n');
 
     public static string Of(LoggedEntry logged) =>
         EntryDetails.TryRead(logged.Bytes.Span, out var entry, out var error)
@@ -31,7 +31,7 @@ internal static class LogText
             : $"The tree is a prefix of the newest head of {head.Checkpoint.Origin}, of {head.Checkpoint.TreeSize} entries. ")
         + SignatureOf(head);
 
-    private static string SignatureOf(SignedCheckpoint checkpoint) => checkpoint.IsVerified
+    public static string SignatureOf(SignedCheckpoint checkpoint) => checkpoint.IsVerified
         ? "Signed by a trusted key."
         : "The signature was not checked: no key is trusted.";
 }

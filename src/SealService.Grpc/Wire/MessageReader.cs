@@ -17,6 +17,7 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
     // The pipe has a read result out, so it wants an AdvanceTo before the next read.
     private bool _resultIsOut;
     private bool _pipeEnded;
+    private bool _isClosed;
     private PooledBuffer? _decompressed;
 
     /// <summary>Whether the message that was read last came compressed.</summary>
@@ -57,7 +58,7 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
                 return new(true);
             }
 
-            if (_pipeEnded)
+            if (_pipeEnded || _isClosed)
             {
                 return _unread.IsEmpty ? new(false) : ValueTask.FromException<bool>(EndedInsideMessage());
             }
@@ -104,18 +105,25 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
         }
     }
 
-    /// <summary>Reads and forgets what still comes, up to the end of the stream. Nothing can be read afterwards.</summary>
+    /// <summary>Nothing is read for the reader's user any more: to one who kept the reader too long the stream has ended.</summary>
+    public void Close()
+    {
+        _isClosed = true;
+        _unread = _unread.Slice(_unread.End);
+    }
+
+    /// <summary>Reads and forgets what still comes, up to the end of the stream. Only after <see cref="Close"/>.</summary>
     public async ValueTask DiscardAsync(CancellationToken cancellationToken)
     {
         try
         {
+            Release();
             while (!_pipeEnded)
             {
-                _unread = _unread.Slice(_unread.End);
-                Release();
                 var result = await pipe.ReadAsync(cancellationToken);
+                pipe.AdvanceTo(result.Buffer.End);
                 // A cancelled read was meant for the reader's user, who is gone.
-                (_unread, _resultIsOut, _pipeEnded) = (result.Buffer, true, result.IsCompleted);
+                _pipeEnded = result.IsCompleted;
             }
         }
         catch (Exception e) when (IsTransportFailure(e))
@@ -140,7 +148,7 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
     /// </summary>
     public void Dispose()
     {
-        _pipeEnded = true;
+        _isClosed = true;
         _unread = default;
         _decompressed?.Dispose();
         _decompressed = null;
@@ -158,6 +166,10 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
 
     /// <summary>What <see cref="CancelPendingRead"/> means to the reader's user.</summary>
     protected abstract Exception WaitWasCancelled();
+
+    /// <summary>Whether an exception of the pipe comes from the transport, and not from a misuse of the reader or a cancelled wait.</summary>
+    protected virtual bool IsTransportFailure(Exception exception) =>
+        exception is ObjectDisposedException or not (RpcException or OperationCanceledException or InvalidOperationException);
 
     /// <summary>What a failure of the transport means to the reader's user.</summary>
     protected abstract Exception Translate(Exception transportFailure);
@@ -294,7 +306,6 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
         return new(_decompressed.Written);
     }
 
-    private static bool IsTransportFailure(Exception e) => e is not (RpcException or OperationCanceledException);
 
     private static RpcException EndedInsideMessage() => new(new Status(StatusCode.Internal, "The stream ended inside a message."));
 }

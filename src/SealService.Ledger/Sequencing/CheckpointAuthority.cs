@@ -61,7 +61,7 @@ internal sealed class CheckpointAuthority(string origin, VerifierKey key, Checkp
 #pragma warning disable CA1031 // whatever the signer throws, the batch is not signed
         catch (Exception exception)
         {
-            throw SigningFailed("The signer failed.", exception);
+            throw SigningFailed($"The checkpoint could not be signed: {exception.Message}", exception);
         }
 #pragma warning restore CA1031
     }

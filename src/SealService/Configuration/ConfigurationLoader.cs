@@ -38,6 +38,11 @@ internal static class ConfigurationLoader
         {
             options = configuration.GetSection(SealOptions.Section).Get<SealOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new SealOptions();
         }
+        catch (InvalidOperationException e) when (e.Message.Contains("properties were not found", StringComparison.Ordinal))
+        {
+            // The binder says it in words about its own options; the key is in quotation marks at their end.
+            throw new ConfigurationException([$"The section Seal has a key that does not exist: {e.Message[(e.Message.LastIndexOf(':') + 1)..].Trim()}. docs/operations.md lists all keys."]);
+        }
         catch (InvalidOperationException e)
         {
             throw new ConfigurationException([e.InnerException is null ? e.Message : $"{e.Message} {e.InnerException.Message}"]);

@@ -78,6 +78,9 @@ public sealed class HsmOptions
 /// <summary>One ledger.</summary>
 public sealed class LedgerEntryOptions
 {
+    /// <summary>Largest <see cref="BatchBytesMax"/>: one 4 MiB page of the log, less what the checkpoint and the framing take.</summary>
+    public const int BatchBytesCeiling = 4_000_000;
+
     /// <summary>The name by which requests choose the ledger.</summary>
     public string Name { get; set; } = "default";
 

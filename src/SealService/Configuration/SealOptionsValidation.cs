@@ -1,4 +1,5 @@
 using System.Net;
+using SealService.Pkcs11;
 
 namespace SealService.Configuration;
 
@@ -60,10 +61,10 @@ internal static class SealOptionsValidation
             errors.Add("Seal:Hsm:TokenLabel is not set: it names the PKCS#11 token (or set Seal:Hsm:TokenSerial).");
         }
 
-        RequireRange("Seal:Hsm:SessionsMax", hsm.SessionsMax, 1, 256, errors);
-        RequireRange("Seal:Hsm:QueueLengthMax", hsm.QueueLengthMax, 1, 1_000_000, errors);
+        RequireRange("Seal:Hsm:SessionsMax", hsm.SessionsMax, 1, TokenOptions.SessionsMax, errors);
+        RequireRange("Seal:Hsm:QueueLengthMax", hsm.QueueLengthMax, 1, TokenOptions.QueuedRequestsMax, errors);
         RequireRange("Seal:Hsm:SignTimeout", hsm.SignTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10), errors);
-        RequireRange("Seal:Hsm:ReinitializeInterval", hsm.ReinitializeInterval, TimeSpan.Zero, TimeSpan.FromHours(1), errors);
+        RequireRange("Seal:Hsm:ReinitializeInterval", hsm.ReinitializeInterval, TokenOptions.DurationMin, TokenOptions.DurationMax, errors);
     }
 
     private static void ValidateLedgers(IList<LedgerEntryOptions> ledgers, List<string> errors)
@@ -86,7 +87,7 @@ internal static class SealOptionsValidation
             }
 
             RequireRange($"{key}:BatchEntriesMax", ledger.BatchEntriesMax, 1, 1_000_000, errors);
-            RequireRange($"{key}:BatchBytesMax", ledger.BatchBytesMax, 128 * 1024, 256 * 1024 * 1024, errors);
+            RequireRange($"{key}:BatchBytesMax", ledger.BatchBytesMax, 128 * 1024, LedgerEntryOptions.BatchBytesCeiling, errors);
             RequireRange($"{key}:CommitTimeout", ledger.CommitTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10), errors);
             RequireRange($"{key}:DiskFreeMinMib", ledger.DiskFreeMinMib, 0, 1_000_000, errors);
         }

@@ -18,12 +18,12 @@ internal static class KestrelSetup
         webHost.UseKestrelHttpsConfiguration();
         webHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Limits.MaxConcurrentConnections = options.Limits.ConnectionsMax;
             kestrel.UseGrpcLimits(new GrpcTransportLimits
             {
                 StreamWindowBytes = options.Limits.StreamWindowBytes,
                 ConnectionWindowBytes = options.Limits.ConnectionWindowBytes,
                 MaxStreamsPerConnection = options.Limits.StreamsPerConnectionMax,
+                MaxConnections = options.Limits.ConnectionsMax,
             });
             Listen(kestrel, options.Listen.Grpc, HttpProtocols.Http2, certificate);
             if (options.Listen.Http.Length > 0)

@@ -59,7 +59,14 @@ internal sealed class MetricsRegistry : IDisposable
 
         public bool IsObservable { get; } = instrument.IsObservable;
 
-        public double[] Bounds => Instrument.Unit == "s" ? SecondBounds : CountBounds;
+        /// <summary>Upper bounds of the buckets: what the instrument advises, or by its unit.</summary>
+        public double[] Bounds { get; } = (instrument switch
+        {
+            Histogram<double> histogram => histogram.Advice?.HistogramBucketBoundaries?.ToArray(),
+            Histogram<long> histogram => histogram.Advice?.HistogramBucketBoundaries?.Select(static bound => (double)bound).ToArray(),
+            Histogram<int> histogram => histogram.Advice?.HistogramBucketBoundaries?.Select(static bound => (double)bound).ToArray(),
+            _ => null,
+        }) ?? (instrument.Unit == "s" ? SecondBounds : CountBounds);
 
         public IEnumerable<Series> Values => _series.Values;
 

@@ -64,7 +64,7 @@ internal static class PrometheusText
         var name = Sanitize(instrument.Instrument.Name);
         name = name.StartsWith("seal_", StringComparison.Ordinal) ? name : "seal_" + name;
         var unit = instrument.Instrument.Unit switch { "s" => "_seconds", "By" => "_bytes", _ => "" };
-        name = name.EndsWith(unit, StringComparison.Ordinal) ? name : name + unit;
+        name = name.Contains(unit, StringComparison.Ordinal) ? name : name + unit; // bytes.received is received bytes already
         return instrument.IsMonotonic && !instrument.IsHistogram ? name + "_total" : name;
     }
 

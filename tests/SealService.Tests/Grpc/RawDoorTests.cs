@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Threading.Channels;
 using Grpc.Core;
 using Grpc.Server;
 using Xunit;
@@ -90,6 +91,52 @@ public sealed class RawDoorTests
 
         await call.RequestStream.CompleteAsync();
         Assert.False(await call.ResponseStream.MoveNext(Cancellation));
+    }
+
+    [Fact]
+    public async Task Duplex_ManyStreamsWithSeparateLoops_AllAnswer()
+    {
+        const int Streams = 64;
+        const int Messages = 50;
+        await using var host = await GrpcTestHost.StartAsync(server => server.AddDuplex(async (requests, responses, context) =>
+        {
+            // Reads and writes wait at the same time, on different threads.
+            var queue = Channel.CreateBounded<int>(4);
+            var writing = Task.Run(
+                async () =>
+                {
+                    await foreach (var length in queue.Reader.ReadAllAsync(context.CancellationToken))
+                    {
+                        await responses.WriteAsync(Bytes($"{length}"), context.CancellationToken);
+                    }
+                },
+                context.CancellationToken);
+            while (await requests.WaitToReadAsync(context.CancellationToken))
+            {
+                while (requests.TryRead(out var request))
+                {
+                    var length = (int)request.Length;
+                    await queue.Writer.WriteAsync(length, context.CancellationToken);
+                }
+            }
+
+            queue.Writer.Complete();
+            await writing;
+        }));
+
+        await Task.WhenAll(Enumerable.Range(0, Streams).Select(async stream =>
+        {
+            using var call = host.Channel.CreateCallInvoker().CallDuplex();
+            for (var i = 0; i < Messages; i++)
+            {
+                await call.RequestStream.WriteAsync(Bytes(stream + i), Cancellation);
+                Assert.True(await call.ResponseStream.MoveNext(Cancellation));
+                Assert.Equal($"{stream + i}", Text(call.ResponseStream.Current));
+            }
+
+            await call.RequestStream.CompleteAsync();
+            Assert.False(await call.ResponseStream.MoveNext(Cancellation));
+        }));
     }
 
     [Fact]

@@ -25,8 +25,10 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     private readonly CancellationToken _requestAborted;
     private readonly long _startedAt;
 
-    // Owned by the handler's thread.
+    // Set by the handler's threads, the first that waits.
     private bool _isWatched;
+
+    // Owned by the handler's thread.
     private DateTime _deadline = DateTime.MaxValue;
     private DeadlineTimer? _deadlineTimer;
     private Metadata? _requestHeaders;
@@ -310,6 +312,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _deadlineTimer?.Dispose();
+        Requests.Close();
         await (Response.Termination ?? Task.CompletedTask);
         if (!Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested)
         {
@@ -347,9 +350,9 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     private void Watch()
     {
-        if (!_isWatched)
+        // A duplex handler may begin to read and to write at the same time.
+        if (!Volatile.Read(ref _isWatched) && !Interlocked.Exchange(ref _isWatched, true))
         {
-            _isWatched = true;
             Runtime.StallWatch.Add(this);
         }
     }

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using Grpc.Wire;
+using Microsoft.AspNetCore.Connections;
 
 namespace Grpc.Server.Internal;
 
@@ -26,6 +27,10 @@ internal sealed class ServerMessageReader(ServerCall call, PipeReader pipe, int 
     protected override void WaitEnds() => call.ReadWaitEnds();
 
     protected override Exception WaitWasCancelled() => call.CreateCancelledException(cause: null);
+
+    // Kestrel's ConnectionAbortedException is an OperationCanceledException, and yet no wait that somebody cancelled.
+    protected override bool IsTransportFailure(Exception exception) =>
+        exception is ConnectionAbortedException || base.IsTransportFailure(exception);
 
     protected override Exception Translate(Exception transportFailure)
     {

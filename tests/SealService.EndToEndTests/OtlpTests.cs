@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
+using SealService.EndToEndTests.Harness;
+
+namespace SealService.EndToEndTests;
+
+/// <summary>Traces and metrics reach an OTLP collector, when one is configured.</summary>
+public sealed class OtlpTests(SoftHsm hsm) : IClassFixture<SoftHsm>
+{
+    [Fact]
+    public async Task TracesAndMetrics_ArePushedToTheCollector()
+    {
+        var received = new ConcurrentDictionary<string, byte[]>(StringComparer.Ordinal);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(k => k.Listen(System.Net.IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
+        await using var collector = builder.Build();
+        collector.Run(async http =>
+        {
+            using var body = new MemoryStream();
+            await http.Request.Body.CopyToAsync(body);
+            received[http.Request.Path] = body.ToArray();
+            http.Response.ContentType = "application/grpc";
+            http.Response.AppendTrailer("grpc-status", "0");
+            await http.Response.Body.WriteAsync(new byte[5]); // an empty message
+        });
+        await collector.StartAsync(TestContext.Current.CancellationToken);
+
+        await using var server = new RealServer(hsm, settings: new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["Seal__Telemetry__OtlpEndpoint"] = collector.Urls.First(),
+        });
+        await server.StartAsync();
+        await TestDocuments.SealAsync(server, 3);
+        Assert.Equal(0, await server.StopAsync()); // what is left is pushed at the end
+
+        Assert.Contains("sealservice"u8.ToArray(), received["/opentelemetry.proto.collector.trace.v1.TraceService/Export"]);
+        Assert.Contains("seal.ledger.entries"u8.ToArray(), received["/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"]);
+    }
+}
