@@ -5,7 +5,7 @@ namespace SealService.LoadTests.Measuring;
 /// <summary>
 /// Counts latencies in buckets of a constant relative width (HdrHistogram's idea): 1 µs below 128 µs, at most 1.6 % above, up to 67 s. One thread records; any thread may take a snapshot meanwhile, and the difference of two snapshots is what came between them.
 /// </summary>
-internal sealed class LatencyHistogram
+public sealed class LatencyHistogram
 {
     private const int SubBucketBits = 7;
     private const int SubBuckets = 1 << SubBucketBits;

@@ -1,7 +1,7 @@
 namespace SealService.LoadTests.Measuring;
 
 /// <summary>What one stream, or one loop of calls, has done so far. Its fields have one writer; anyone may read them meanwhile.</summary>
-internal sealed class StreamMeter
+public sealed class StreamMeter
 {
     private long _documents;
     private long _bytes;

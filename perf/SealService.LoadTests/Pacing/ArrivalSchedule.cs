@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace SealService.LoadTests.Pacing;
 
 /// <summary>When documents are meant to start, whatever the server does: an open loop. One stream's own; not thread-safe.</summary>
-internal abstract class ArrivalSchedule
+public abstract class ArrivalSchedule
 {
     private readonly long _start;
     private long _count;

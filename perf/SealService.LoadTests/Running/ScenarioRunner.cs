@@ -55,7 +55,7 @@ internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<stri
         var context = CreateContext(scenario, target, sampler, capacity);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = scenario.Traffic.RunAsync(context, stopping.Token);
-        await Task.WhenAny(running, Task.Delay(target.IsWarm || scenario.WarmUp > FirstWarmUp ? scenario.WarmUp : FirstWarmUp, cancellationToken));
+        await Task.WhenAny(running, Task.Delay(WarmUpOf(target, scenario.WarmUp), cancellationToken));
         target.IsWarm = true;
 
         var begin = Stopwatch.GetTimestamp();
@@ -96,7 +96,8 @@ internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<stri
         var context = CreateContext(scenario, target, sampler: null, capacity: 0);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = traffic.RunAsync(context, stopping.Token);
-        await Task.Delay(CapacityDuration / 2, cancellationToken);
+        await Task.Delay(WarmUpOf(target, CapacityDuration / 2), cancellationToken);
+        target.IsWarm = true;
         var before = context.Meters.Read();
         var begin = Stopwatch.GetTimestamp();
         await Task.Delay(CapacityDuration, cancellationToken);
@@ -105,6 +106,8 @@ internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<stri
         await running;
         return capacity;
     }
+
+    private static TimeSpan WarmUpOf(RunningTarget target, TimeSpan usual) => target.IsWarm || usual > FirstWarmUp ? usual : FirstWarmUp;
 
     private TrafficContext CreateContext(Scenario scenario, RunningTarget target, ReceiptSampler? sampler, double capacity) => new()
     {

@@ -108,7 +108,7 @@ internal static class Catalog
         },
         new("reads-under-write", "GetReceipt and GetInclusionProof, 8 in flight, while 20,000 documents a second are sealed")
         {
-            Traffic = Background(20_000) + new ReadTraffic { Concurrency = 8 },
+            Traffic = Paced(20_000).AsBackground() + new ReadTraffic { Concurrency = 8 },
             Targets = [new Target("seal-100k") { EntriesBefore = 100_000 }],
             Rounds = 1,
             Duration = TimeSpan.FromSeconds(5),
@@ -116,7 +116,7 @@ internal static class Catalog
         },
         new("mixed", "Bulk (20,000/s), digests (50,000/s), unary (16 in flight) and reads (4 in flight) at the same time")
         {
-            Traffic = Background(20_000) + BackgroundDigests(50_000) + new UnaryTraffic { Concurrency = 16, DocumentBytes = Kibibyte } + new ReadTraffic { Concurrency = 4 },
+            Traffic = Paced(20_000) + PacedDigests(50_000) + new UnaryTraffic { Concurrency = 16, DocumentBytes = Kibibyte } + new ReadTraffic { Concurrency = 4 },
             Targets = [new Target("seal-100k") { EntriesBefore = 100_000 }],
             Rounds = 1,
             Duration = TimeSpan.FromSeconds(6),
@@ -145,7 +145,7 @@ internal static class Catalog
         },
         new("soak", "Bulk, 1 KiB, open loop at 50,000 documents a second; memory must stay flat")
         {
-            Traffic = Background(50_000),
+            Traffic = Paced(50_000),
             Targets = [Target.Service],
             Rounds = 1,
             WarmUp = TimeSpan.FromSeconds(10), // pools and caches fill
@@ -158,9 +158,9 @@ internal static class Catalog
 
     private static StreamTraffic OpenLoop(Pace.Shape shape) => new() { Frames = Frames(Kibibyte), Window = OpenLoopWindow, Pace = Pace.OfCapacity(0.5, shape) };
 
-    private static StreamTraffic Background(double perSecond) => new() { Frames = Frames(Kibibyte), Window = OpenLoopWindow, Pace = Pace.PerSecond(perSecond) };
+    private static StreamTraffic Paced(double perSecond) => new() { Frames = Frames(Kibibyte), Window = OpenLoopWindow, Pace = Pace.PerSecond(perSecond) };
 
-    private static StreamTraffic BackgroundDigests(double perSecond) =>
+    private static StreamTraffic PacedDigests(double perSecond) =>
         new() { Frames = static (stream, seed) => new DigestFrames(stream, seed), Window = OpenLoopWindow, Pace = Pace.PerSecond(perSecond) };
 
     private static Func<int, int, FrameSource> Frames(int documentBytes) => (stream, seed) =>

@@ -28,8 +28,8 @@ internal sealed record Scenario(string Name, string Summary)
     public IReadOnlyList<Threshold> Thresholds { get; init; } = [];
 }
 
-/// <summary>A bound of one metric (<see cref="Running.Metrics"/>).</summary>
-internal sealed record Threshold(string Metric, double? Min, double? Max)
+/// <summary>A bound of one metric (<c>Metrics</c>).</summary>
+public sealed record Threshold(string Metric, double? Min, double? Max)
 {
     public static Threshold AtLeast(string metric, double value) => new(metric, value, null);
 

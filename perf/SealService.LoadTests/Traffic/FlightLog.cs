@@ -7,7 +7,7 @@ namespace SealService.LoadTests.Traffic;
 /// When each document of one stream was meant to start, until it is answered. Answers of a stream come in the order of its documents. One
 /// thread begins, one answers.
 /// </summary>
-internal sealed class FlightLog
+public sealed class FlightLog
 {
     private readonly long[] _starts; // written by the sender before _begun, read by the answering side after it
     private readonly int _mask;

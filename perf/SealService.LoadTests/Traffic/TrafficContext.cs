@@ -39,6 +39,22 @@ internal abstract class TrafficSource
     /// <summary>Several kinds at the same time.</summary>
     public static TrafficSource operator +(TrafficSource left, TrafficSource right) => new Both(left, right);
 
+    /// <summary>The same traffic as the surroundings of another: only its errors count.</summary>
+    public TrafficSource AsBackground() => new Background(this);
+
+    private sealed class Background(TrafficSource traffic) : TrafficSource
+    {
+        public override async Task RunAsync(TrafficContext context, CancellationToken stopping)
+        {
+            var own = new TrafficContext { Address = context.Address, Connections = context.Connections, Seed = context.Seed, Sampler = context.Sampler };
+            await traffic.RunAsync(own, stopping);
+            if (own.Meters.FirstError is { } error)
+            {
+                context.Meters.Add().Failed("in the background: " + error, own.Meters.Read().Errors);
+            }
+        }
+    }
+
     private sealed class Both(TrafficSource left, TrafficSource right) : TrafficSource
     {
         public override async Task PrepareAsync(string serviceAddress, CancellationToken cancellationToken)

@@ -1,0 +1,126 @@
+using System.Buffers;
+using BenchmarkDotNet.Attributes;
+using SealService.Ledger;
+using SealService.Merkle;
+using SealService.Wire;
+
+namespace SealService.Benchmarks;
+
+/// <summary>
+/// The way of a 1 KiB document, one stage more from line to line, in one process without a network: the difference of two lines is the cost of a
+/// stage. Per document.
+/// </summary>
+public class LadderBenchmarks
+{
+    private const int Documents = 4096;
+    private const int DocumentBytes = 1024;
+
+    private readonly DocumentFields _fields = new();
+    private readonly Sha256Incremental _hash = new();
+    private BulkCall? _call;
+    private BenchmarkLedger? _inMemory;
+    private BenchmarkLedger? _onDisk;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _call = new BulkCall(Documents, DocumentBytes);
+        _inMemory = BenchmarkLedger.OpenAsync(onDisk: false).GetAwaiter().GetResult();
+        _onDisk = BenchmarkLedger.OpenAsync(onDisk: true).GetAwaiter().GetResult();
+    }
+
+    [GlobalCleanup]
+    public void Cleanup()
+    {
+        _hash.Dispose();
+        _call?.Dispose();
+        _inMemory?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        _onDisk?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+    }
+
+    /// <summary>gRPC messages are cut out of the transport's buffers.</summary>
+    [Benchmark(Baseline = true, OperationsPerInvoke = Documents)]
+    public Task Frames() => _call!.RunAsync(static (in ReadOnlySequence<byte> _) => { });
+
+    /// <summary>And parsed, where they lie.</summary>
+    [Benchmark(OperationsPerInvoke = Documents)]
+    public Task Parsed() => _call!.RunAsync((in ReadOnlySequence<byte> bytes) => Parse(bytes));
+
+    /// <summary>And hashed, where they lie.</summary>
+    [Benchmark(OperationsPerInvoke = Documents)]
+    public Task Hashed() => _call!.RunAsync((in ReadOnlySequence<byte> bytes) => _hash.Append(Parse(bytes).Content));
+
+    /// <summary>And entered, proved, signed in software and verified, with records in memory.</summary>
+    [Benchmark(OperationsPerInvoke = Documents)]
+    public Task Sealed() => SealAsync(_inMemory!);
+
+    /// <summary>And made durable by FasterLog.</summary>
+    [Benchmark(OperationsPerInvoke = Documents)]
+    public Task SealedDurably() => SealAsync(_onDisk!);
+
+    private async Task SealAsync(BenchmarkLedger ledger)
+    {
+        using var writer = ledger.Ledger.CreateWriter();
+        var reading = CountSealedAsync(writer);
+        await _call!.RunAsync((in ReadOnlySequence<byte> bytes) =>
+        {
+            var message = Parse(bytes);
+            _hash.Append(message.Content);
+            Add(writer, message.Reference, _hash.Finish(), message.Content.Length);
+        });
+        writer.Complete();
+        if (await reading != Documents)
+        {
+            throw new InvalidOperationException("Not every document was sealed.");
+        }
+    }
+
+    private SealDocumentsMessage Parse(in ReadOnlySequence<byte> bytes)
+    {
+        if (!SealDocumentsMessage.TryRead(bytes, out var message))
+        {
+            throw new InvalidOperationException("A message is malformed.");
+        }
+
+        _fields.Reset();
+        return _fields.TryRead(message.Header, out _) ? message : throw new InvalidOperationException("A header is malformed.");
+    }
+
+    private static void Add(LedgerWriter writer, ulong reference, in MerkleHash digest, long sizeBytes)
+    {
+        while (true)
+        {
+            if (writer.TryEnter())
+            {
+                try
+                {
+                    if (writer.TryAdd(reference, new DocumentSeal { Kind = EntryKind.Document, Digest = digest.AsSpan(), SizeBytes = sizeBytes }))
+                    {
+                        return;
+                    }
+                }
+                finally
+                {
+                    writer.Leave();
+                }
+            }
+
+            // The benchmark's documents fit into the segments that may be unread, so this is rare.
+            writer.WaitToEnterAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        }
+    }
+
+    private static async Task<int> CountSealedAsync(LedgerWriter writer)
+    {
+        var count = 0;
+        while (await writer.ReadSealedAsync(CancellationToken.None) is { } segment)
+        {
+            using (segment)
+            {
+                count += segment.Failure is null ? segment.Count : throw new InvalidOperationException(segment.Failure.Message);
+            }
+        }
+
+        return count;
+    }
+}
