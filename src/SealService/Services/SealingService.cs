@@ -56,8 +56,9 @@ internal sealed class SealingService(LedgerDirectory ledgers, LimitOptions limit
 
     private async Task SealDocumentsAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses, ServerCallContext context)
     {
-        using var call = new SealDocumentsCall(ledgers, limits, IsCompressed(context), requests, responses);
-        await call.RunAsync(context.CancellationToken, drain.Token);
+        var loop = new SealingLoop(requests, context.CancellationToken, drain.Token) { PausesAfterEach = IsCompressed(context) };
+        using var call = new SealDocumentsCall(ledgers, limits, loop, responses, context.CancellationToken);
+        await call.RunAsync();
     }
 
     // A stream that announces an encoding may compress any of its messages.
@@ -65,7 +66,8 @@ internal sealed class SealingService(LedgerDirectory ledgers, LimitOptions limit
 
     private async Task SealDigestsAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses, ServerCallContext context)
     {
-        using var call = new SealDigestsCall(ledgers, limits, requests, responses);
-        await call.RunAsync(context.CancellationToken, drain.Token);
+        var loop = new SealingLoop(requests, context.CancellationToken, drain.Token) { PausesAfterEach = true };
+        using var call = new SealDigestsCall(ledgers, limits, loop, responses, context.CancellationToken);
+        await call.RunAsync();
     }
 }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Grpc.Server;
 using SealService.Configuration;
@@ -10,75 +9,33 @@ using SealService.Wire;
 namespace SealService.Services.Sealing;
 
 /// <summary>One call of <c>seal.v1.Sealing/SealDigests</c>: digests that the client computed, many a message.</summary>
-internal sealed class SealDigestsCall(
-    LedgerDirectory ledgers, LimitOptions limits, ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses) : IDisposable
+internal sealed class SealDigestsCall(LedgerDirectory ledgers, LimitOptions limits, SealingLoop loop, ServerStreamWriter<SealingAnswer> responses, CancellationToken cancellationToken)
+    : IDisposable
 {
     private const ulong Sha256Algorithm = 1; // DIGEST_ALGORITHM_SHA256
 
     private readonly DocumentFields _fields = new();
-    private SealingStream? _stream;
 
     /// <summary>Runs the call to its end.</summary>
-    /// <param name="cancellationToken">The client has gone.</param>
-    /// <param name="stopping">The server is stopping: what was accepted is finished, nothing more is read.</param>
-    public async Task RunAsync(CancellationToken cancellationToken, CancellationToken stopping)
-    {
-        using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
-        try
-        {
-            while (await requests.WaitToReadAsync(until.Token))
-            {
-                // Reading and checking a message can take milliseconds: not while the ledger waits for this visitor.
-                while (!stopping.IsCancellationRequested && requests.TryRead(out var message))
-                {
-                    await HandleAsync(message, cancellationToken);
-                    _stream?.Pause();
-                }
+    public Task RunAsync() => loop.RunAsync(HandleAsync);
 
-                stopping.ThrowIfCancellationRequested();
-                if (_stream is { Ended.IsCancellationRequested: true } ended)
-                {
-                    throw ended.Fault ?? new OperationCanceledException(ended.Ended);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (_stream?.Fault is { } fault)
-        {
-            ExceptionDispatchInfo.Throw(fault);
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            // falls through to finishing what was accepted
-        }
+    public void Dispose() => loop.Stream?.Dispose();
 
-        if (_stream is { } stream)
-        {
-            await SealingFault.ThrowInsteadOfCancellationAsync(stream, stream.CompleteAsync());
-        }
-
-        if (stopping.IsCancellationRequested)
-        {
-            throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping. Digests that were not answered were not sealed."));
-        }
-    }
-
-    public void Dispose() => _stream?.Dispose();
-
-    private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
+    private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes)
     {
         if (!SealDigestsMessage.TryRead(bytes, limits.DigestsPerMessageMax, out var message))
         {
             throw BadRequest.Of("SealDigestsRequest", $"is not valid protobuf, or has a column of more than {limits.DigestsPerMessageMax} elements (Seal:Limits:DigestsPerMessageMax)");
         }
 
-        if (message.HasOptions && _stream is not null)
+        if (message.HasOptions && loop.Stream is not null)
         {
             throw BadRequest.Of("options", "must be in the stream's first message only");
         }
 
         Check(message);
         var settings = message.HasOptions ? StreamOptionsReader.Read(message.Options) : default;
-        _stream ??= new SealingStream(ledgers.Get(settings.Ledger), settings.FullReceipts, responses, limits, cancellationToken);
+        loop.Stream ??= new SealingStream(ledgers.Get(settings.Ledger), settings.FullReceipts, responses, limits, cancellationToken);
         var columns = new Columns(message.SizesBytes, message.IdempotencyKeys, message.DocumentIds);
         var rest = message.Digests;
         var position = 0;
@@ -156,13 +113,13 @@ internal sealed class SealDigestsCall(
         _fields.Reset();
         if (!_fields.TrySet(columns.IdempotencyKeys?[position], columns.DocumentIds?[position], out var error))
         {
-            return _stream!.FailAsync(reference, StatusCode.InvalidArgument, error.Message);
+            return loop.Stream!.FailAsync(reference, StatusCode.InvalidArgument, error.Message);
         }
 
         var size = columns.SizesBytes?[position] ?? 0;
         return size < 0
-            ? _stream!.FailAsync(reference, StatusCode.InvalidArgument, $"document_sizes_bytes is {size}, which is negative.")
-            : _stream!.SealAsync(reference, EntryKind.Digest, digest, size, _fields);
+            ? loop.Stream!.FailAsync(reference, StatusCode.InvalidArgument, $"document_sizes_bytes is {size}, which is negative.")
+            : loop.Stream!.SealAsync(reference, EntryKind.Digest, digest, size, _fields);
     }
 
     private readonly record struct Columns(List<long>? SizesBytes, List<byte[]>? IdempotencyKeys, List<byte[]>? DocumentIds);
