@@ -245,6 +245,8 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
 
     private void Release()
     {
+        // What was handed out is not used any more. A stream that waits for its client keeps no array: idle streams would fill the memory.
+        _decompressed?.Dispose();
         if (_resultIsOut)
         {
             // All of it counts as examined: Kestrel gives the client new window for examined bytes, and a reader that does not
@@ -305,7 +307,6 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
         MessageCompression.Decompress(message, _decompressed, messageBytesMax);
         return new(_decompressed.Written);
     }
-
 
     private static RpcException EndedInsideMessage() => new(new Status(StatusCode.Internal, "The stream ended inside a message."));
 }
