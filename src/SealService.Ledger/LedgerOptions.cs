@@ -57,6 +57,12 @@ public sealed record LedgerOptions
     /// <summary>The memory for records that were read lately. Default: 64 MiB.</summary>
     public int RecordCacheBytesMax { get; init; } = 64 * 1024 * 1024;
 
+    /// <summary>
+    /// How many records may be read from the storage at once; further reads wait. Each takes up to
+    /// <see cref="BatchBytesMax"/> of memory. Default: 16.
+    /// </summary>
+    public int RecordReadsMax { get; init; } = 16;
+
     /// <summary>The most entries that one find returns. Default: 1,000.</summary>
     public int FindPageSizeMax { get; init; } = 1_000;
 
@@ -80,6 +86,7 @@ public sealed record LedgerOptions
         RequireRange(BatchesAwaitingIndexMax, 1, 1024, nameof(BatchesAwaitingIndexMax));
         RequireRange(IndexKeysInMemoryMax, 16, 1 << 24, nameof(IndexKeysInMemoryMax));
         RequireRange(RecordCacheBytesMax, 0, int.MaxValue, nameof(RecordCacheBytesMax));
+        RequireRange(RecordReadsMax, 1, 1024, nameof(RecordReadsMax));
         RequireRange(FindPageSizeMax, 1, 100_000, nameof(FindPageSizeMax));
     }
 

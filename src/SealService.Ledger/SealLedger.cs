@@ -18,6 +18,7 @@ public sealed class SealLedger : IAsyncDisposable
     private readonly DerivedData _derived;
     private readonly LedgerIndexer _indexer;
     private readonly LedgerSequencer _sequencer;
+    private readonly RecordReader _records;
     private readonly LedgerReader _reader;
     private readonly ClaimRegistry _claims;
     private readonly LedgerFault _fault;
@@ -44,8 +45,8 @@ public sealed class SealLedger : IAsyncDisposable
         _fault = fault;
         _logger = logger;
         _metrics = new LedgerMetrics(options.Origin, () => _sequencer?.Head.TreeSize ?? 0, () => _sequencer?.EntriesWaiting ?? 0);
-        _reader = new LedgerReader(
-            _derived, _indexer, new RecordReader(storage, _derived.Batches, options.RecordCacheBytesMax), () => Head);
+        _records = new RecordReader(storage, _derived.Batches, options.RecordCacheBytesMax, options.RecordReadsMax);
+        _reader = new LedgerReader(_derived, _indexer, _records, () => Head);
         _claims = new ClaimRegistry(_reader.FindSealedAsync);
 
         // Whatever the machine's clock says now, no entry gets a lower time than those that are there.
@@ -173,6 +174,7 @@ public sealed class SealLedger : IAsyncDisposable
         await _sequencing;
         _indexer.Complete();
         await _indexing;
+        _records.Dispose();
         _derived.Dispose();
         await _storage.DisposeAsync();
         _metrics.Dispose();

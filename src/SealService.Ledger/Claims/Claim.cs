@@ -50,7 +50,7 @@ public sealed class Claim : IDisposable
         if (Interlocked.CompareExchange(ref _state, (int)ClaimState.Settled, (int)ClaimState.Held) == (int)ClaimState.Held)
         {
             _registry.Remove(this);
-            _settled.SetResult(null);
+            _settled.TrySetResult(null); // when the ledger has failed, whoever waits has been told so already
         }
     }
 

@@ -74,12 +74,17 @@ internal sealed class ClaimRegistry(Func<MerkleHash, CancellationToken, ValueTas
         }
         finally
         {
-            if (!isNew)
+            try
             {
-                claim.Dispose();
+                if (!isNew)
+                {
+                    claim.Dispose();
+                }
             }
-
-            claim.EndLookup(isNew);
+            finally
+            {
+                claim.EndLookup(isNew); // or others would wait for the answer for ever
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using SealService.Ledger.Storage;
 
 namespace SealService.Ledger.Derived;
 
@@ -10,15 +12,19 @@ namespace SealService.Ledger.Derived;
 internal sealed class BatchDirectory : IDisposable
 {
     private const int RowBytes = 16;
+    private const int CheckedBytesMax = 256 * 1024; // read at once
 
     private readonly SafeFileHandle _file;
     private long _count; // written by the appender after the row
 
+    /// <summary>CRC-32C of all rows; written by the appender.</summary>
+    public uint Checksum { get; private set; }
+
     private BatchDirectory(SafeFileHandle file) => _file = file;
 
     /// <summary>Opens the directory of a tree and cuts off the batches beyond its size.</summary>
-    /// <exception cref="DerivedDataException">Its last batch is not the given one.</exception>
-    public static BatchDirectory Open(string folder, long treeSize, long lastAddress)
+    /// <exception cref="DerivedDataException">The rows of that tree do not have the given checksum.</exception>
+    public static BatchDirectory Open(string folder, long treeSize, uint checksum)
     {
         string path = Path.Combine(folder, "batches");
         SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
@@ -27,9 +33,10 @@ internal sealed class BatchDirectory : IDisposable
         {
             directory._count = RandomAccess.GetLength(file) / RowBytes;
             directory._count = directory.CountBefore(treeSize);
-            if (treeSize > 0 && (directory._count == 0 || directory.ReadRow(directory._count - 1).Address != lastAddress))
+            directory.Checksum = directory.ComputeChecksum();
+            if (directory.Checksum != checksum)
             {
-                throw new DerivedDataException($"{path} does not end with the batch at address {lastAddress}");
+                throw new DerivedDataException($"{path} does not hold the batches of the {treeSize} entries of the snapshot");
             }
 
             RandomAccess.SetLength(file, directory._count * RowBytes);
@@ -48,6 +55,7 @@ internal sealed class BatchDirectory : IDisposable
         BinaryPrimitives.WriteInt64BigEndian(row, firstIndex);
         BinaryPrimitives.WriteInt64BigEndian(row[8..], address);
         RandomAccess.Write(_file, row, _count * RowBytes);
+        Checksum = Crc32C.Append(Checksum, row);
         Volatile.Write(ref _count, _count + 1);
     }
 
@@ -77,6 +85,33 @@ internal sealed class BatchDirectory : IDisposable
         }
 
         return low;
+    }
+
+    private uint ComputeChecksum()
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(CheckedBytesMax);
+        try
+        {
+            uint checksum = 0;
+            long end = _count * RowBytes;
+            for (long at = 0; at < end;)
+            {
+                int read = RandomAccess.Read(_file, buffer.AsSpan(0, (int)Math.Min(CheckedBytesMax, end - at)), at);
+                if (read == 0)
+                {
+                    throw new DerivedDataException($"batches ends at {at} while it is read");
+                }
+
+                checksum = Crc32C.Append(checksum, buffer.AsSpan(0, read));
+                at += read;
+            }
+
+            return checksum;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private (long FirstIndex, long Address) ReadRow(long number)

@@ -52,7 +52,7 @@ internal sealed class DerivedData : IDisposable
         try
         {
             hashes = HashFiles.Open(folder, snapshot?.TreeSize ?? 0);
-            batches = BatchDirectory.Open(folder, snapshot?.TreeSize ?? 0, snapshot?.Address ?? 0);
+            batches = BatchDirectory.Open(folder, snapshot?.TreeSize ?? 0, snapshot?.BatchesChecksum ?? 0);
             LookupIndex lookup = LookupIndex.Open(Path.Combine(folder, "index"), keysInMemoryMax);
             if (lookup.RunsEnd < (snapshot?.TreeSize ?? 0))
             {
@@ -119,7 +119,7 @@ internal sealed class DerivedData : IDisposable
         Hashes.Flush();
         Batches.Flush();
         Fsync.Directory(_folder);
-        new Snapshot(_edge, _lastAddress, _lastNote.ToArray()).Write(_folder);
+        new Snapshot(_edge, _lastAddress, Batches.Checksum, _lastNote.ToArray()).Write(_folder);
         SnapshotSize = TreeSize;
     }
 

@@ -80,6 +80,9 @@ internal sealed class LedgerIndexer
 #pragma warning restore CA1031
 
         WriteLastSnapshot();
+
+        // A merge that the last flush began must not run into the next open. How it ends does not matter: its sources stay.
+        await _derived.Lookup.Merging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _indexed.End(new LedgerException("The ledger has stopped.", _fault.Exception));
     }
 

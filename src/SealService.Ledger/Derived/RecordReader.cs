@@ -3,8 +3,9 @@ using SealService.Ledger.Storage;
 namespace SealService.Ledger.Derived;
 
 /// <summary>Reads entries from the records, with a cache of those that were read lately. Safe from any thread.</summary>
-internal sealed class RecordReader(ILedgerStorage storage, BatchDirectory batches, int cacheBytesMax)
+internal sealed class RecordReader(ILedgerStorage storage, BatchDirectory batches, int cacheBytesMax, int readsMax) : IDisposable
 {
+    private readonly SemaphoreSlim _reads = new(readsMax, readsMax); // each holds a whole record in memory
     private readonly Lock _lock = new();
     private readonly Dictionary<long, LinkedListNode<(long Address, EntryBundle Bundle)>> _cached = []; // guarded by _lock
     private readonly LinkedList<(long Address, EntryBundle Bundle)> _byUse = new(); // the latest first; guarded by _lock
@@ -15,27 +16,46 @@ internal sealed class RecordReader(ILedgerStorage storage, BatchDirectory batche
     public async ValueTask<EntryBundle> ReadBundleAsync(long index, CancellationToken cancellationToken)
     {
         (long firstIndex, long address) = batches.Find(index);
-        if (TryGetCached(address) is not { } bundle)
+        EntryBundle bundle = TryGetCached(address) ?? await ReadRecordAsync(address, cancellationToken);
+        return bundle.FirstIndex == firstIndex && index < firstIndex + bundle.Count
+            ? bundle
+            : throw new LedgerDamagedException($"The record at {storage.Describe(address)} does not hold entry {index}.");
+    }
+
+    /// <summary>One entry; a copy, because a view would keep a record of megabytes for some hundred bytes.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>> ReadEntryAsync(long index, CancellationToken cancellationToken)
+    {
+        EntryBundle bundle = await ReadBundleAsync(index, cancellationToken);
+        return bundle[(int)(index - bundle.FirstIndex)].ToArray();
+    }
+
+    public void Dispose() => _reads.Dispose();
+
+    private async ValueTask<EntryBundle> ReadRecordAsync(long address, CancellationToken cancellationToken)
+    {
+        await _reads.WaitAsync(cancellationToken);
+        try
         {
+            // Somebody else may have read it meanwhile.
+            if (TryGetCached(address) is { } cached)
+            {
+                return cached;
+            }
+
             byte[] bytes = await storage.ReadAsync(address, cancellationToken);
             if (!RecordCodec.TryRead(bytes, out LedgerRecord record, out string? error))
             {
                 throw new LedgerDamagedException($"The record at {storage.Describe(address)} is damaged: {error}.");
             }
 
-            bundle = new EntryBundle(record.FirstIndex, record.Count, record.Entries);
+            EntryBundle bundle = new(record.FirstIndex, record.Count, record.Entries);
             Cache(address, bundle);
+            return bundle;
         }
-
-        return bundle.FirstIndex == firstIndex && index < firstIndex + bundle.Count
-            ? bundle
-            : throw new LedgerDamagedException($"The record at {storage.Describe(address)} does not hold entry {index}.");
-    }
-
-    public async ValueTask<ReadOnlyMemory<byte>> ReadEntryAsync(long index, CancellationToken cancellationToken)
-    {
-        EntryBundle bundle = await ReadBundleAsync(index, cancellationToken);
-        return bundle[(int)(index - bundle.FirstIndex)];
+        finally
+        {
+            _reads.Release();
+        }
     }
 
     private EntryBundle? TryGetCached(long address)

@@ -116,12 +116,6 @@ internal sealed class Segment : IDisposable
     /// <summary>Writes an entry into room that was reserved.</summary>
     public void Add(ulong reference, in DocumentSeal document, int entryBytes, long unixMs)
     {
-        if (document.Claim is { } claim)
-        {
-            _pool.Take(claim);
-            _claims.Add((claim, _count));
-        }
-
         int end = _entriesBytes + EntryPrefixBytes + entryBytes;
         if (end > _entries.Length)
         {
@@ -141,6 +135,14 @@ internal sealed class Segment : IDisposable
         _references[_count] = reference;
         _offsetsMs[_count] = (uint)(unixMs - SealedAtUnixMs);
         _entryEnds[_count] = end;
+        if (document.Claim is { } claim)
+        {
+            // Last of all that can fail: a claim that is taken without its entry would block its key.
+            _claims.EnsureCapacity(_claims.Count + 1);
+            _pool.Take(claim);
+            _claims.Add((claim, _count));
+        }
+
         _entriesBytes = end;
         _count++;
     }

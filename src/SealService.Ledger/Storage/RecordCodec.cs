@@ -1,7 +1,5 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
-using System.Numerics;
-using System.Runtime.InteropServices;
 
 namespace SealService.Ledger.Storage;
 
@@ -56,7 +54,7 @@ internal static class RecordCodec
         BinaryPrimitives.WriteInt32BigEndian(record[28..], 0);
         int checksumAt = HeaderBytes + entriesBytes + checkpoint.Length;
         checkpoint.CopyTo(record[(HeaderBytes + entriesBytes)..]);
-        BinaryPrimitives.WriteUInt32BigEndian(record[checksumAt..], Crc32C(record[..checksumAt]));
+        BinaryPrimitives.WriteUInt32BigEndian(record[checksumAt..], Crc32C.Compute(record[..checksumAt]));
         return checksumAt + TrailerBytes;
     }
 
@@ -78,7 +76,7 @@ internal static class RecordCodec
         }
 
         // The checksum comes before the fields: damage is reported as damage, not as a strange version.
-        if (BinaryPrimitives.ReadUInt32BigEndian(span[^TrailerBytes..]) != Crc32C(span[..^TrailerBytes]))
+        if (BinaryPrimitives.ReadUInt32BigEndian(span[^TrailerBytes..]) != Crc32C.Compute(span[..^TrailerBytes]))
         {
             error = "the record's checksum does not match";
             return false;
@@ -121,22 +119,6 @@ internal static class RecordCodec
         ReadOnlySpan<byte> entry = bundle.Slice(EntryPrefixBytes, length);
         bundle = bundle[(EntryPrefixBytes + length)..];
         return entry;
-    }
-
-    internal static uint Crc32C(ReadOnlySpan<byte> bytes)
-    {
-        uint crc = uint.MaxValue;
-        foreach (ulong word in MemoryMarshal.Cast<byte, ulong>(bytes))
-        {
-            crc = BitOperations.Crc32C(crc, BitConverter.IsLittleEndian ? word : BinaryPrimitives.ReverseEndianness(word));
-        }
-
-        foreach (byte b in bytes[(bytes.Length & ~7)..])
-        {
-            crc = BitOperations.Crc32C(crc, b);
-        }
-
-        return ~crc;
     }
 
     private static bool HasEntries(ReadOnlySpan<byte> bundle, int count)

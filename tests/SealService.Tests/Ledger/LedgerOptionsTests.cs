@@ -22,6 +22,7 @@ public sealed class LedgerOptionsTests
         { nameof(LedgerOptions.BatchesAwaitingIndexMax), Valid with { BatchesAwaitingIndexMax = 0 } },
         { nameof(LedgerOptions.IndexKeysInMemoryMax), Valid with { IndexKeysInMemoryMax = 1 } },
         { nameof(LedgerOptions.RecordCacheBytesMax), Valid with { RecordCacheBytesMax = -1 } },
+        { nameof(LedgerOptions.RecordReadsMax), Valid with { RecordReadsMax = 0 } },
         { nameof(LedgerOptions.FindPageSizeMax), Valid with { FindPageSizeMax = 0 } },
     };
 

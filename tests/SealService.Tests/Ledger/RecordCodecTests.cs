@@ -13,7 +13,18 @@ public sealed class RecordCodecTests
     [InlineData("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", 0x46dd794eu)]
     [InlineData("313233343536373839", 0xe3069283u)]
     public void Crc32C_PublishedVectors_Match(string hex, uint expected) =>
-        Assert.Equal(expected, RecordCodec.Crc32C(Convert.FromHexString(hex)));
+        Assert.Equal(expected, Crc32C.Compute(Convert.FromHexString(hex)));
+
+    [Fact]
+    public void Crc32C_InPieces_IsThatOfTheWhole()
+    {
+        byte[] bytes = [.. Enumerable.Range(0, 100).Select(i => (byte)(i * 37))];
+        for (int first = 0; first <= bytes.Length; first++)
+        {
+            uint checksum = Crc32C.Append(Crc32C.Append(0, bytes.AsSpan(..first)), bytes.AsSpan(first..));
+            Assert.Equal(Crc32C.Compute(bytes), checksum);
+        }
+    }
 
     [Theory]
     [InlineData(0)]
@@ -68,7 +79,7 @@ public sealed class RecordCodecTests
                 record[random.Next(4, record.Length - 4)] = (byte)random.Next(256);
             }
 
-            uint crc = RecordCodec.Crc32C(record.AsSpan(..^4));
+            uint crc = Crc32C.Compute(record.AsSpan(..^4));
             System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(record.AsSpan(^4..), crc);
             if (RecordCodec.TryRead(record, out LedgerRecord read, out _))
             {

@@ -19,6 +19,8 @@ internal sealed class SortedRunWriter : IDisposable
     private int _bufferedKeys;
     private long _writtenKeys;
     private long _firstBufferedBlock;
+    private uint _keysChecksum; // of the keys that are written
+    private uint _filterChecksum; // of the blocks that are written
 
     private SortedRunWriter(string path, RunHeader header)
     {
@@ -34,7 +36,7 @@ internal sealed class SortedRunWriter : IDisposable
     {
         using SortedRunWriter writer = new(
             Path.Combine(folder, SortedRun.FileName(firstIndex, endIndex)),
-            new RunHeader(SortedRun.Magic, 0, firstIndex, endIndex, sorted.Length));
+            new RunHeader(SortedRun.Magic, 0, firstIndex, endIndex, sorted.Length, 0, 0));
         foreach (ref readonly KeyPosition key in sorted)
         {
             writer.Add(key);
@@ -44,6 +46,7 @@ internal sealed class SortedRunWriter : IDisposable
     }
 
     /// <summary>Merges neighbouring runs into one.</summary>
+    /// <exception cref="DerivedDataException">A run's keys changed since it was opened: they would get a new checksum here.</exception>
     public static SortedRun Merge(string folder, ReadOnlySpan<SortedRun> runs)
     {
         long keys = 0;
@@ -60,7 +63,7 @@ internal sealed class SortedRunWriter : IDisposable
         long endIndex = runs[^1].Header.EndIndex;
         using SortedRunWriter writer = new(
             Path.Combine(folder, SortedRun.FileName(firstIndex, endIndex)),
-            new RunHeader(SortedRun.Magic, level, firstIndex, endIndex, keys));
+            new RunHeader(SortedRun.Magic, level, firstIndex, endIndex, keys, 0, 0));
         while (TakeLeast(sources, out KeyPosition least))
         {
             writer.Add(least);
@@ -115,7 +118,8 @@ internal sealed class SortedRunWriter : IDisposable
 
         Span<byte> header = stackalloc byte[SortedRun.HeaderBytes];
         header.Clear();
-        MemoryMarshal.Write(header, _header);
+        MemoryMarshal.Write(header, _header with { FilterChecksum = _filterChecksum, KeysChecksum = _keysChecksum });
+        MemoryMarshal.Write(header[SortedRun.HeaderChecksumAt..], Crc32C.Compute(header[..SortedRun.HeaderChecksumAt]));
         RandomAccess.Write(_file, header, 0);
         RandomAccess.FlushToDisk(_file);
         _file.Dispose();
@@ -127,7 +131,9 @@ internal sealed class SortedRunWriter : IDisposable
     private void FlushKeys()
     {
         long at = SortedRun.HeaderBytes + (_blockCount * BlockFilter.BlockBytes) + (_writtenKeys * Marshal.SizeOf<KeyPosition>());
-        RandomAccess.Write(_file, MemoryMarshal.AsBytes(_keys.AsSpan(0, _bufferedKeys)), at);
+        Span<byte> bytes = MemoryMarshal.AsBytes(_keys.AsSpan(0, _bufferedKeys));
+        RandomAccess.Write(_file, bytes, at);
+        _keysChecksum = Crc32C.Append(_keysChecksum, bytes);
         _writtenKeys += _bufferedKeys;
         _bufferedKeys = 0;
     }
@@ -135,10 +141,9 @@ internal sealed class SortedRunWriter : IDisposable
     private void FlushBlocks()
     {
         int count = (int)Math.Min(BufferedBlocksMax, _blockCount - _firstBufferedBlock);
-        RandomAccess.Write(
-            _file,
-            MemoryMarshal.AsBytes(_blocks.AsSpan(0, count * BlockFilter.BlockWords)),
-            SortedRun.HeaderBytes + (_firstBufferedBlock * BlockFilter.BlockBytes));
+        Span<byte> bytes = MemoryMarshal.AsBytes(_blocks.AsSpan(0, count * BlockFilter.BlockWords));
+        RandomAccess.Write(_file, bytes, SortedRun.HeaderBytes + (_firstBufferedBlock * BlockFilter.BlockBytes));
+        _filterChecksum = Crc32C.Append(_filterChecksum, bytes);
         _blocks.AsSpan().Clear();
         _firstBufferedBlock += count;
     }
@@ -151,6 +156,7 @@ internal sealed class SortedRunWriter : IDisposable
         private long _position;
         private int _count;
         private int _at;
+        private uint _checksum; // of the keys that have been read
 
         public MergeSource(SortedRun run)
         {
@@ -175,6 +181,11 @@ internal sealed class SortedRunWriter : IDisposable
             _count = _run.Read(_position, _buffer);
             _position += _count;
             _at = 0;
+            _checksum = Crc32C.Append(_checksum, MemoryMarshal.AsBytes(_buffer.AsSpan(0, _count)));
+            if (_count == 0 && _checksum != _run.Header.KeysChecksum)
+            {
+                throw new DerivedDataException($"{_run.Path} has damaged keys");
+            }
         }
     }
 }
