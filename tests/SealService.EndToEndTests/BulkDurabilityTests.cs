@@ -123,6 +123,36 @@ public sealed class BulkDurabilityTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         Assert.Equal(acknowledged.Count, (await CountEntriesAsync(server)).Values.Sum());
     }
 
+    [Fact]
+    public async Task Sigterm_WithIdleCallsOfEveryKind_EndsThemWithoutTheDrainTimeout()
+    {
+        await using var server = new RealServer(hsm);
+        await server.StartAsync();
+        using var channel = GrpcChannel.ForAddress(server.Url);
+        var cancellation = TestContext.Current.CancellationToken;
+        using var one = new Sealing.SealingClient(channel).SealDocument(cancellationToken: cancellation);
+        await one.RequestStream.WriteAsync(new SealDocumentRequest { Header = new SealDocumentHeader() }, cancellation);
+        using var bulk = new Sealing.SealingClient(channel).SealDocuments(cancellationToken: cancellation);
+        await bulk.RequestStream.WriteAsync(TestDocuments.Whole(1), cancellation);
+        using var digests = new Sealing.SealingClient(channel).SealDigests(cancellationToken: cancellation);
+        await digests.RequestStream.WriteAsync(
+            new SealDigestsRequest { Algorithm = DigestAlgorithm.Sha256, Digests = Google.Protobuf.ByteString.CopyFrom(new byte[32]) }, cancellation);
+        using var verify = new Verification.VerificationClient(channel).VerifyReceipts(cancellationToken: cancellation);
+        using var watch = new Seal.V1.Ledger.LedgerClient(channel).WatchCheckpoints(new WatchCheckpointsRequest(), cancellationToken: cancellation);
+
+        // Each is known to be running before the signal.
+        Assert.True(await bulk.ResponseStream.MoveNext(cancellation));
+        Assert.True(await digests.ResponseStream.MoveNext(cancellation));
+        Assert.True(await watch.ResponseStream.MoveNext(cancellation));
+
+        Assert.Equal(0, await server.StopAsync());
+        Assert.DoesNotContain("did not end within", server.Log, StringComparison.Ordinal);
+        foreach (var ended in new Func<Task>[] { () => one.ResponseAsync, () => bulk.ResponseStream.MoveNext(cancellation), () => digests.ResponseStream.MoveNext(cancellation) })
+        {
+            Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(ended)).StatusCode);
+        }
+    }
+
     private static async Task SendAllAsync(RealServer server, ConcurrentDictionary<int, Receipt> receipts, Action afterAnswer)
     {
         using var channel = GrpcChannel.ForAddress(server.Url);

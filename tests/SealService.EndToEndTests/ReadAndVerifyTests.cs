@@ -89,6 +89,8 @@ public sealed class ReadAndVerifyTests(LimitedServer limited) : IClassFixture<Li
             (new SealDigestsRequest { Algorithm = DigestAlgorithm.Sha256, Digests = ByteString.CopyFrom(new byte[33]) }, "digests"),
             (new SealDigestsRequest { Digests = ByteString.CopyFrom(new byte[32]) }, "algorithm"),
             (new SealDigestsRequest { Algorithm = DigestAlgorithm.Sha256, Digests = ByteString.CopyFrom(new byte[32]), DocumentIds = { "a", "b" } }, "document_ids"),
+            (new SealDigestsRequest { Algorithm = DigestAlgorithm.Sha256, Digests = ByteString.CopyFrom(new byte[32 * 501]) }, "digests"),
+            (new SealDigestsRequest { IdempotencyKeys = { Enumerable.Repeat("k", 501) } }, "SealDigestsRequest"),
         })
         {
             using var refused = new Sealing.SealingClient(_channel).SealDigests(cancellationToken: Cancellation);
@@ -96,6 +98,45 @@ public sealed class ReadAndVerifyTests(LimitedServer limited) : IClassFixture<Li
             var error = await Assert.ThrowsAsync<RpcException>(() => refused.ResponseStream.MoveNext(Cancellation));
             Assert.Equal(field, Assert.Single(error.GetRpcStatus()!.GetDetail<Google.Rpc.BadRequest>()!.FieldViolations).Field);
         }
+    }
+
+    [Fact]
+    public async Task SealDigests_Columns_BelongToTheirDigests_AndABadOneFailsAlone()
+    {
+        using var call = new Sealing.SealingClient(_channel).SealDigests(cancellationToken: Cancellation);
+        var digests = RandomNumberGenerator.GetBytes(32 * 3);
+        var keys = new[] { Guid.NewGuid().ToString(), Guid.NewGuid().ToString(), Guid.NewGuid().ToString() };
+        var request = new SealDigestsRequest
+        {
+            Algorithm = DigestAlgorithm.Sha256, Digests = ByteString.CopyFrom(digests),
+            DocumentSizesBytes = { 10, -1, 30 }, IdempotencyKeys = { keys }, DocumentIds = { "", "", keys[2] },
+        };
+        await call.RequestStream.WriteAsync(request, Cancellation);
+        await call.RequestStream.WriteAsync(request, Cancellation); // the same keys again
+        await call.RequestStream.CompleteAsync();
+        var answers = new List<SealDigestsResponse>();
+        await foreach (var answer in call.ResponseStream.ReadAllAsync(Cancellation))
+        {
+            answers.Add(answer);
+        }
+
+        Assert.Equal([1ul, 1ul], answers.Where(a => a.AnswerCase == SealDigestsResponse.AnswerOneofCase.Failed).Select(a => a.Failed.Ref));
+        Assert.Equal(2, answers.Where(a => a.AnswerCase == SealDigestsResponse.AnswerOneofCase.Compact).Sum(a => a.Compact.Refs.Count));
+        Assert.Equal([0ul, 2ul], answers.Where(a => a.AnswerCase == SealDigestsResponse.AnswerOneofCase.Sealed).Select(a => a.Sealed.Ref).Order());
+        var found = (await new Sealing.SealingClient(_channel).GetReceiptAsync(new GetReceiptRequest { DocumentId = keys[2] }, cancellationToken: Cancellation)).Receipt;
+        Assert.Equal(30, LogEntry.Parser.ParseFrom(found.Entry).DocumentSizeBytes);
+    }
+
+    [Fact]
+    public async Task FirstMessageWithHeaderAndChunk_IsRefused_NotShortened()
+    {
+        // Two messages of a oneof in one, as a lax encoder might write them.
+        var both = new SealDocumentRequest { Header = new SealDocumentHeader() }.ToByteArray().Concat(new SealDocumentRequest { Chunk = ByteString.CopyFromUtf8("lost") }.ToByteArray()).ToArray();
+        var method = new Method<byte[], byte[]>(
+            MethodType.ClientStreaming, "seal.v1.Sealing", "SealDocument", Marshallers.Create(static b => b, static b => b), Marshallers.Create(static b => b, static b => b));
+        using var call = _channel.CreateCallInvoker().AsyncClientStreamingCall(method, null, new CallOptions(cancellationToken: Cancellation));
+        await call.RequestStream.WriteAsync(both, Cancellation);
+        Assert.Equal(StatusCode.InvalidArgument, (await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync)).StatusCode);
     }
 
     [Fact]

@@ -58,9 +58,11 @@ internal sealed class BulkStream(
         }
     }
 
-    /// <summary>What a lost connection looks like, or a server that is restarting or overloaded.</summary>
-    private static bool IsTransient(StatusCode code) =>
-        code is StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.Aborted or StatusCode.Cancelled or StatusCode.Internal;
+    /// <summary>
+    /// What a lost connection looks like, or a server that is restarting, overloaded, or tired of a stream that sent nothing for long.
+    /// </summary>
+    private static bool IsTransient(StatusCode code) => code is StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.Aborted
+        or StatusCode.Cancelled or StatusCode.Internal or StatusCode.DeadlineExceeded;
 
     /// <summary>Ends well when the server has answered everything and the feed is at its end.</summary>
     private async Task RunStreamAsync(OutstandingDocuments outstanding, CancellationToken cancellationToken)
@@ -244,7 +246,7 @@ internal sealed class BulkStream(
     private SealResult? RejectOrKeep(FailedDocument failed, OutstandingDocuments outstanding)
     {
         var document = outstanding.Remove(failed.Ref);
-        if ((StatusCode)failed.Code != StatusCode.Unavailable || ++document.Resends > options.ResendsMax)
+        if ((StatusCode)failed.Code is not (StatusCode.Unavailable or StatusCode.Aborted) || ++document.Resends > options.ResendsMax)
         {
             return Rejected(document, new Status((StatusCode)failed.Code, failed.Message));
         }

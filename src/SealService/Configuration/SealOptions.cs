@@ -102,6 +102,18 @@ public sealed class LedgerEntryOptions
     /// <summary>How long one durable write may take before the process gives up as in an unknown state.</summary>
     public TimeSpan CommitTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Sealed batches of one stream that may wait for the client to read them; then its documents wait.</summary>
+    public int UnreadAnswersPerStreamMax { get; set; } = 4;
+
+    /// <summary>Entries after which a snapshot is written; a restart scans at most so many, and those not yet indexed.</summary>
+    public int SnapshotEntries { get; set; } = 1_000_000;
+
+    /// <summary>Keys that the lookup index holds in memory before it writes them to disk; about 40 bytes each, twice.</summary>
+    public int IndexKeysInMemoryMax { get; set; } = 256 * 1024;
+
+    /// <summary>Memory for records that were read lately, in MiB.</summary>
+    public int RecordCacheMib { get; set; } = 64;
+
     /// <summary>Stops accepting documents when the data folder's disk has less free space than this, in MiB.</summary>
     public int DiskFreeMinMib { get; set; } = 256;
 }
@@ -117,6 +129,9 @@ public sealed class LimitOptions
 
     /// <summary>Most documents of one stream that are begun and not ended.</summary>
     public int OpenDocumentsPerStreamMax { get; set; } = 64;
+
+    /// <summary>Most digests in one message of SealDigests.</summary>
+    public int DigestsPerMessageMax { get; set; } = 65_536;
 
     /// <summary>Most receipts of one stream that are being looked up for documents that were sealed before.</summary>
     public int LookupsPerStreamMax { get; set; } = 32;
@@ -140,7 +155,19 @@ public sealed class LimitOptions
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a stopping server waits for the calls that are running.</summary>
-    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(20);
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(8);
+
+    /// <summary>Longest deadline that a caller is given; one that asks for more gets this.</summary>
+    public TimeSpan DeadlineMax { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>Most bytes of a request's or a response's metadata.</summary>
+    public int MetadataBytesMax { get; set; } = 16 * 1024;
+
+    /// <summary>How long a connection is silent before it is asked for a sign of life.</summary>
+    public TimeSpan KeepAlivePingDelay { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long that sign may take before the connection is closed.</summary>
+    public TimeSpan KeepAlivePingTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Largest <c>page_size</c> of FindEntries.</summary>
     public int FindPageSizeMax { get; set; } = 1000;

@@ -89,6 +89,10 @@ internal static class SealOptionsValidation
             RequireRange($"{key}:BatchEntriesMax", ledger.BatchEntriesMax, 1, 1_000_000, errors);
             RequireRange($"{key}:BatchBytesMax", ledger.BatchBytesMax, 128 * 1024, LedgerEntryOptions.BatchBytesCeiling, errors);
             RequireRange($"{key}:CommitTimeout", ledger.CommitTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10), errors);
+            RequireRange($"{key}:UnreadAnswersPerStreamMax", ledger.UnreadAnswersPerStreamMax, 1, 1024, errors);
+            RequireRange($"{key}:SnapshotEntries", ledger.SnapshotEntries, 1000, 1_000_000_000, errors);
+            RequireRange($"{key}:IndexKeysInMemoryMax", ledger.IndexKeysInMemoryMax, 1024, 1 << 24, errors);
+            RequireRange($"{key}:RecordCacheMib", ledger.RecordCacheMib, 0, 2047, errors);
             RequireRange($"{key}:DiskFreeMinMib", ledger.DiskFreeMinMib, 0, 1_000_000, errors);
         }
 
@@ -117,7 +121,12 @@ internal static class SealOptionsValidation
         RequireRange("Seal:Limits:ReadIdleTimeout", limits.ReadIdleTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), errors);
         RequireRange("Seal:Limits:WriteTimeout", limits.WriteTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), errors);
         RequireRange("Seal:Limits:DrainTimeout", limits.DrainTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), errors);
-        RequireRange("Seal:Limits:FindPageSizeMax", limits.FindPageSizeMax, 1, 100_000, errors);
+        RequireRange("Seal:Limits:DeadlineMax", limits.DeadlineMax, TimeSpan.FromSeconds(1), TimeSpan.FromDays(365), errors);
+        RequireRange("Seal:Limits:MetadataBytesMax", limits.MetadataBytesMax, 1024, 1024 * 1024, errors);
+        RequireRange("Seal:Limits:KeepAlivePingDelay", limits.KeepAlivePingDelay, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), errors);
+        RequireRange("Seal:Limits:KeepAlivePingTimeout", limits.KeepAlivePingTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), errors);
+        RequireRange("Seal:Limits:DigestsPerMessageMax", limits.DigestsPerMessageMax, 1, 1_000_000, errors);
+        RequireRange("Seal:Limits:FindPageSizeMax", limits.FindPageSizeMax, 1, 8_000, errors);
         RequireRange("Seal:Limits:EntriesMessageBytes", limits.EntriesMessageBytes, 1024, 4 * 1024 * 1024, errors);
     }
 

@@ -13,6 +13,8 @@ internal static class GrpcServices
         builder.Options.MaxReceiveMessageBytes = limits.MessageBytesMax;
         builder.Options.IdleReadTimeout = limits.ReadIdleTimeout;
         builder.Options.WriteTimeout = limits.WriteTimeout;
+        builder.Options.MaxDeadline = limits.DeadlineMax;
+        builder.Options.MaxMetadataBytes = limits.MetadataBytesMax;
         new SealingService(ledgers, limits, drain).Bind(builder);
         new VerificationService(ledgers, drain).Bind(builder);
         builder.AddService(Seal.V1.Ledger.BindService(new LedgerService(ledgers, limits, drain)));

@@ -24,6 +24,9 @@ internal static class KestrelSetup
                 ConnectionWindowBytes = options.Limits.ConnectionWindowBytes,
                 MaxStreamsPerConnection = options.Limits.StreamsPerConnectionMax,
                 MaxConnections = options.Limits.ConnectionsMax,
+                MaxMetadataBytes = options.Limits.MetadataBytesMax,
+                KeepAlivePingDelay = options.Limits.KeepAlivePingDelay,
+                KeepAlivePingTimeout = options.Limits.KeepAlivePingTimeout,
             });
             Listen(kestrel, options.Listen.Grpc, HttpProtocols.Http2, certificate);
             if (options.Listen.Http.Length > 0)

@@ -9,8 +9,12 @@ namespace SealService.Hosting;
 /// <summary>What the services stand on: the token and the ledgers, opened in order and closed in the opposite one.</summary>
 internal sealed class SealBackend : IAsyncDisposable
 {
+    // One compact answer of so many entries is under 1 MiB, which every gRPC client takes.
+    private const int SegmentEntriesMax = 16 * 1024;
+
     private readonly Token _token;
     private readonly List<HostedLedger> _ledgers;
+    private int _disposed; // interlocked
 
     private SealBackend(Token token, List<HostedLedger> ledgers)
     {
@@ -51,7 +55,7 @@ internal sealed class SealBackend : IAsyncDisposable
         {
             foreach (var ledger in options.Ledgers)
             {
-                ledgers.Add(await OpenLedgerAsync(ledger, options.Hsm, token, time, loggers, cancellationToken));
+                ledgers.Add(await OpenLedgerAsync(ledger, options.Limits, options.Hsm, token, time, loggers, cancellationToken));
             }
 
             return new SealBackend(token, ledgers);
@@ -63,10 +67,17 @@ internal sealed class SealBackend : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync() => await CloseAsync(_token, _ledgers);
+    /// <summary>Seals what was accepted and closes everything; may be called again.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            await CloseAsync(_token, _ledgers);
+        }
+    }
 
     private static async Task<HostedLedger> OpenLedgerAsync(
-        LedgerEntryOptions options, HsmOptions hsm, Token token, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
+        LedgerEntryOptions options, LimitOptions limits, HsmOptions hsm, Token token, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var key = await token.GetSigningKeyAsync(options.KeyLabel, cancellationToken);
         var verifierKey = key.Algorithm == KeyAlgorithm.Ed25519
@@ -81,6 +92,12 @@ internal sealed class SealBackend : IAsyncDisposable
                 BatchBytesMax = options.BatchBytesMax,
                 SigningTimeout = hsm.SignTimeout,
                 AppendTimeout = options.CommitTimeout,
+                EntriesPerSegmentMax = Math.Min(options.BatchEntriesMax, SegmentEntriesMax),
+                UnreadSegmentsPerWriterMax = options.UnreadAnswersPerStreamMax,
+                EntriesPerSnapshot = options.SnapshotEntries,
+                IndexKeysInMemoryMax = options.IndexKeysInMemoryMax,
+                RecordCacheBytesMax = options.RecordCacheMib << 20,
+                FindPageSizeMax = limits.FindPageSizeMax,
             },
             FasterLogStorage.Open(options.Folder, new FasterLogStorageOptions { FreeBytesMin = (long)options.DiskFreeMinMib << 20 }, loggers),
             verifierKey,

@@ -13,7 +13,7 @@ namespace SealService.Hosting;
 public static class SealServer
 {
     // The calls have ended by then (ServerDrain); what is left is closing connections.
-    private static readonly TimeSpan HostStopTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan HostStopTimeout = TimeSpan.FromSeconds(1.5);
 
     /// <summary>Runs the server until it is stopped.</summary>
     /// <returns>A value of <see cref="ServerExitCode"/>.</returns>
@@ -90,7 +90,10 @@ public static class SealServer
         var bound = BoundAddresses(app);
         ServerLog.Ready(logger, bound[0], bound.Count > 1 ? bound[1] : "-");
         await app.WaitForShutdownAsync();
-        if (failure.IsCompleted)
+
+        // Closing the ledgers seals what is left, so only now is it known how this ends.
+        await backend.DisposeAsync();
+        if (failure.IsCompleted || backend.Faulted.IsCompleted)
         {
             return ServerExitCode.StateUnknown;
         }

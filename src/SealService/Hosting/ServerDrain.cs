@@ -1,4 +1,7 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
+using Grpc.Core;
+using Grpc.Server;
 using SealService.Configuration;
 
 namespace SealService.Hosting;
@@ -54,6 +57,32 @@ internal sealed class ServerDrain(IHostApplicationLifetime application, ServerHe
             {
                 _idle.TrySetResult();
             }
+        }
+    }
+
+    /// <summary>Reads a client's stream to its end; when the server is stopping before that, the call ends with UNAVAILABLE.</summary>
+    /// <param name="requests">The stream.</param>
+    /// <param name="consequence">What that means for the caller: a sentence.</param>
+    /// <param name="handle">Takes each message, in the transport's buffers.</param>
+    /// <param name="cancellationToken">The client has gone.</param>
+    public async Task ReadToEndAsync(
+        ServerStreamReader<ReadOnlySequence<byte>> requests, string consequence, Action<ReadOnlySequence<byte>> handle, CancellationToken cancellationToken)
+    {
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Token);
+        try
+        {
+            while (await requests.WaitToReadAsync(until.Token))
+            {
+                while (requests.TryRead(out var message))
+                {
+                    Token.ThrowIfCancellationRequested();
+                    handle(message);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (Token.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping. " + consequence));
         }
     }
 

@@ -12,7 +12,7 @@ internal static partial class ServerLog
     [LoggerMessage(4005, LogLevel.Warning, "{Calls} calls did not end within {DrainTimeout}; they are cut off")]
     public static partial void DrainTimedOut(ILogger logger, int calls, TimeSpan drainTimeout);
 
-    [LoggerMessage(4002, LogLevel.Information, "SealService has stopped; everything that was accepted is sealed")]
+    [LoggerMessage(4002, LogLevel.Information, "SealService has stopped; every document that was acknowledged is in the ledger")]
     public static partial void Stopped(ILogger logger);
 
     [LoggerMessage(4003, LogLevel.Critical, "The ledger's state is unknown, so this process ends; start it again to recover")]

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using SealService.Ledger;
 using SealService.Merkle;
 
@@ -7,7 +8,8 @@ namespace SealService.Services;
 internal static class LedgerReads
 {
     /// <summary>The receipt of an entry of this ledger against its newest head.</summary>
-    /// <exception cref="LedgerException">The ledger does not have it after all.</exception>
+    /// <exception cref="RpcException">DATA_LOSS or UNAVAILABLE: it can't be read, or is not there after all.</exception>
     public static async ValueTask<Receipt> ReadReceiptAsync(this SealLedger ledger, long index, CancellationToken cancellationToken) =>
-        await ledger.GetReceiptAsync(index, cancellationToken) ?? throw new LedgerException($"Entry {index} should be in the ledger, and is not.");
+        await ledger.GetReceiptAsync(index, cancellationToken).Mapped()
+        ?? throw new RpcException(new Status(StatusCode.DataLoss, $"Entry {index} should be in the ledger, and is not."));
 }

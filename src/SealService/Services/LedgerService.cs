@@ -27,7 +27,7 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
             while (true)
             {
                 await responseStream.WriteAsync(new WatchCheckpointsResponse { Checkpoint = head.ToMessage(ledger.Options.Origin) }, until.Token);
-                head = await ledger.Ledger.WaitForHeadAfterAsync(head.TreeSize, until.Token);
+                head = await ledger.Ledger.WaitForHeadAfterAsync(head.TreeSize, until.Token).Mapped();
             }
         }
         catch (OperationCanceledException) when (drain.Token.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
@@ -51,10 +51,28 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
         }
 
         var count = request.Count == 0 ? size - request.FirstIndex : Math.Min(request.Count, size - request.FirstIndex);
-        var message = new GetEntriesResponse { FirstIndex = request.FirstIndex };
-        var bytes = 0;
-        await foreach (var bundle in ledger.ReadEntriesAsync(request.FirstIndex, count, context.CancellationToken))
+        try
         {
+            await SendEntriesAsync(ledger.ReadEntriesAsync(request.FirstIndex, count, context.CancellationToken), request.FirstIndex, responseStream, context);
+        }
+        catch (LedgerException e)
+        {
+            throw new RpcException(new Status(LedgerStatus.CodeOf(e), e.Message));
+        }
+    }
+
+    private async Task SendEntriesAsync(
+        IAsyncEnumerable<EntryBundle> bundles, long firstIndex, IServerStreamWriter<GetEntriesResponse> responseStream, ServerCallContext context)
+    {
+        var message = new GetEntriesResponse { FirstIndex = firstIndex };
+        var bytes = 0;
+        await foreach (var bundle in bundles)
+        {
+            if (drain.Token.IsCancellationRequested)
+            {
+                throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping."));
+            }
+
             for (var i = 0; i < bundle.Count; i++)
             {
                 message.Entries.Add(Messages.Wrap(bundle[i]));
@@ -83,7 +101,7 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
             throw request.Index < 0 ? BadRequest.Of("index", "is negative") : OutOfRange($"index {request.Index} is not below tree_size {size}.");
         }
 
-        var proof = await ledger.GetInclusionProofAsync(request.Index, size, context.CancellationToken);
+        var proof = await ledger.GetInclusionProofAsync(request.Index, size, context.CancellationToken).Mapped();
         return new GetInclusionProofResponse
         {
             Index = request.Index,
@@ -108,7 +126,7 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
             throw OutOfRange($"first_size {request.FirstSize} is greater than second_size {second}.");
         }
 
-        var proof = await ledger.GetConsistencyProofAsync(request.FirstSize, second, context.CancellationToken);
+        var proof = await ledger.GetConsistencyProofAsync(request.FirstSize, second, context.CancellationToken).Mapped();
         return new GetConsistencyProofResponse
         {
             FirstSize = request.FirstSize,
@@ -134,7 +152,7 @@ internal sealed class LedgerService(LedgerDirectory ledgers, LimitOptions limits
         }
 
         var (kind, value) = LookupOf(request);
-        var page = await ledger.FindAsync(kind, value, request.PageSize == 0 ? Math.Min(FindPageSizeDefault, limits.FindPageSizeMax) : request.PageSize, before, context.CancellationToken);
+        var page = await ledger.FindAsync(kind, value, request.PageSize == 0 ? Math.Min(FindPageSizeDefault, limits.FindPageSizeMax) : request.PageSize, before, context.CancellationToken).Mapped();
         var response = new FindEntriesResponse();
         foreach (var found in page.Entries)
         {

@@ -45,24 +45,29 @@ internal sealed class SealingService(LedgerDirectory ledgers, LimitOptions limit
 
     private static async Task<long> FindNewestAsync(SealLedger ledger, LookupKind kind, ReadOnlyMemory<byte> value, string field, CancellationToken cancellationToken)
     {
-        var page = await ledger.FindAsync(kind, value, 1, long.MaxValue, cancellationToken);
+        var page = await ledger.FindAsync(kind, value, 1, long.MaxValue, cancellationToken).Mapped();
         return page.Entries.Count > 0 ? page.Entries[0].Index : throw NotFound($"{field}: there is no entry with it.");
     }
 
     private static RpcException NotFound(string message) => new(new Status(StatusCode.NotFound, message));
 
     private Task<SealDocumentResponse> SealDocumentAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerCallContext context) =>
-        new SealDocumentCall(ledgers, limits, requests).RunAsync(context.CancellationToken);
+        new SealDocumentCall(ledgers, limits, drain, requests).RunAsync(context.CancellationToken);
 
     private async Task SealDocumentsAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses, ServerCallContext context)
     {
-        using var call = new SealDocumentsCall(ledgers, limits, requests, responses);
-        await call.RunAsync(context.CancellationToken, drain.Token);
+        var loop = new SealingLoop(requests, context.CancellationToken, drain.Token) { PausesAfterEach = IsCompressed(context) };
+        using var call = new SealDocumentsCall(ledgers, limits, loop, responses, context.CancellationToken);
+        await call.RunAsync();
     }
+
+    // A stream that announces an encoding may compress any of its messages.
+    private static bool IsCompressed(ServerCallContext context) => context.GetHttpContext().Request.Headers["grpc-encoding"] is { Count: > 0 } encoding && encoding != "identity";
 
     private async Task SealDigestsAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses, ServerCallContext context)
     {
-        using var call = new SealDigestsCall(ledgers, limits, requests, responses);
-        await call.RunAsync(context.CancellationToken, drain.Token);
+        var loop = new SealingLoop(requests, context.CancellationToken, drain.Token) { PausesAfterEach = true };
+        using var call = new SealDigestsCall(ledgers, limits, loop, responses, context.CancellationToken);
+        await call.RunAsync();
     }
 }

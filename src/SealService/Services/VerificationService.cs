@@ -30,21 +30,17 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain d
         Merkle.Receipt? receipt = null;
         using var hash = new Sha256Incremental();
         long size = 0;
-        while (await requests.WaitToReadAsync(context.CancellationToken))
+        await drain.ReadToEndAsync(requests, "The document was not checked.", message =>
         {
-            while (requests.TryRead(out var message))
+            if (receipt is null)
             {
-                if (receipt is null)
-                {
-                    receipt = ReadReceipt(message);
-                }
-                else
-                {
-                    size += AppendChunk(message, hash);
-                }
+                receipt = ReadReceipt(message);
             }
-        }
-
+            else
+            {
+                size += AppendChunk(message, hash);
+            }
+        }, context.CancellationToken);
         return receipt is null
             ? throw BadRequest.Of("receipt", "is missing: it must be the stream's first message")
             : new VerifyDocumentResponse { Report = ToMessage(_verifier.Verify(receipt, hash.Finish(), size)) };
@@ -59,7 +55,7 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain d
         {
             while (await requests.WaitToReadAsync(until.Token))
             {
-                while (requests.TryRead(out var message))
+                while (!drain.Token.IsCancellationRequested && requests.TryRead(out var message))
                 {
                     responses.Write(Verify(message, hash));
                     if (responses.UnflushedBytes > UnflushedBytesMax)
@@ -69,6 +65,7 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain d
                 }
 
                 await responses.FlushAsync(context.CancellationToken);
+                until.Token.ThrowIfCancellationRequested();
             }
         }
         catch (OperationCanceledException) when (drain.Token.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
@@ -103,17 +100,14 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain d
     // VerifyDocumentRequest { 1: receipt  2: chunk }
     private static Merkle.Receipt ReadReceipt(in ReadOnlySequence<byte> message)
     {
-        var reader = new ProtobufReader(message);
-        return reader.TryReadTag(out var tag) && tag == ProtobufReader.Tag(1, ProtobufReader.LengthDelimited)
-            && reader.TryReadBytes(out var bytes) && ReceiptReader.TryRead(bytes, out var receipt)
+        return PartReader.TryRead(message, wanted: 1, refused: 2, out var bytes) && ReceiptReader.TryRead(bytes, out var receipt)
             ? receipt
             : throw BadRequest.Of("receipt", "is missing or malformed: it must be the stream's first message");
     }
 
     private static long AppendChunk(in ReadOnlySequence<byte> message, Sha256Incremental hash)
     {
-        var reader = new ProtobufReader(message);
-        if (!reader.TryReadTag(out var tag) || tag != ProtobufReader.Tag(2, ProtobufReader.LengthDelimited) || !reader.TryReadBytes(out var chunk) || !reader.AtEnd)
+        if (!PartReader.TryRead(message, wanted: 2, refused: 1, out var chunk))
         {
             throw BadRequest.Of("chunk", "is missing: after the receipt every message is a chunk");
         }

@@ -33,19 +33,19 @@ internal ref struct SealDigestsMessage
     public readonly int Count => (int)(Digests.Length / MerkleHash.Size);
 
     /// <summary>
-    /// Reads a message; false for malformed bytes. Whether the columns fit together is for the caller to check.
+    /// Reads a message; false for malformed bytes, or a column of more than <paramref name="digestsMax"/> elements. Whether the columns fit together is for the caller to check.
     /// <code>
     /// SealDigestsRequest { 1: options  2: first_ref  3: algorithm  4: digests  5: document_sizes_bytes (packed or not)
     ///                      6: idempotency_keys (repeated)  7: document_ids (repeated) }
     /// </code>
     /// </summary>
-    public static bool TryRead(in ReadOnlySequence<byte> message, out SealDigestsMessage result)
+    public static bool TryRead(in ReadOnlySequence<byte> message, int digestsMax, out SealDigestsMessage result)
     {
         result = default;
         var reader = new ProtobufReader(message);
         while (!reader.AtEnd)
         {
-            if (!reader.TryReadTag(out var tag) || !result.TryReadField(ref reader, tag))
+            if (!reader.TryReadTag(out var tag) || !result.TryReadField(ref reader, tag, digestsMax))
             {
                 return false;
             }
@@ -54,7 +54,7 @@ internal ref struct SealDigestsMessage
         return true;
     }
 
-    private bool TryReadField(ref ProtobufReader reader, uint tag)
+    private bool TryReadField(ref ProtobufReader reader, uint tag, int digestsMax)
     {
         ReadOnlySequence<byte> bytes;
         ulong number;
@@ -74,14 +74,14 @@ internal ref struct SealDigestsMessage
                 Digests = bytes;
                 return true;
             case (5 << 3) | ProtobufReader.LengthDelimited when reader.TryReadBytes(out bytes):
-                return TryReadSizes(bytes);
-            case (5 << 3) | ProtobufReader.Varint when reader.TryReadVarint(out number):
+                return TryReadSizes(bytes, digestsMax);
+            case (5 << 3) | ProtobufReader.Varint when HasRoom(SizesBytes, digestsMax) && reader.TryReadVarint(out number):
                 (SizesBytes ??= []).Add((long)number);
                 return true;
-            case (6 << 3) | ProtobufReader.LengthDelimited when reader.TryReadBytes(out bytes):
+            case (6 << 3) | ProtobufReader.LengthDelimited when HasRoom(IdempotencyKeys, digestsMax) && reader.TryReadBytes(out bytes):
                 (IdempotencyKeys ??= []).Add(CopyId(bytes));
                 return true;
-            case (7 << 3) | ProtobufReader.LengthDelimited when reader.TryReadBytes(out bytes):
+            case (7 << 3) | ProtobufReader.LengthDelimited when HasRoom(DocumentIds, digestsMax) && reader.TryReadBytes(out bytes):
                 (DocumentIds ??= []).Add(CopyId(bytes));
                 return true;
             default:
@@ -89,12 +89,12 @@ internal ref struct SealDigestsMessage
         }
     }
 
-    private bool TryReadSizes(in ReadOnlySequence<byte> packed)
+    private bool TryReadSizes(in ReadOnlySequence<byte> packed, int digestsMax)
     {
         var reader = new ProtobufReader(packed);
         while (!reader.AtEnd)
         {
-            if (!reader.TryReadVarint(out var size))
+            if (!HasRoom(SizesBytes, digestsMax) || !reader.TryReadVarint(out var size))
             {
                 return false;
             }
@@ -104,6 +104,9 @@ internal ref struct SealDigestsMessage
 
         return true;
     }
+
+    // A column is refused while it is read, before it costs memory.
+    private static bool HasRoom<T>(List<T>? column, int digestsMax) => column is null || column.Count < digestsMax;
 
     // One byte more than allowed is enough to see that it is too long.
     private static byte[] CopyId(in ReadOnlySequence<byte> id) => id.Slice(0, Math.Min(id.Length, DocumentFields.IdBytesMax + 1)).ToArray();

@@ -99,10 +99,11 @@ internal readonly ref struct SealDocumentsMessage
                 return false;
             }
 
+            // A part that comes twice would be merged by protobuf; no encoder does that, and losing an idempotency key is worse than refusing.
             var read = tag switch
             {
-                (1 << 3) | ProtobufReader.LengthDelimited => reader.TryReadBytes(out header),
-                (2 << 3) | ProtobufReader.LengthDelimited => reader.TryReadBytes(out content),
+                (1 << 3) | ProtobufReader.LengthDelimited => header.IsEmpty && reader.TryReadBytes(out header),
+                (2 << 3) | ProtobufReader.LengthDelimited => content.IsEmpty && reader.TryReadBytes(out content),
                 _ => reader.TrySkip(tag),
             };
             if (!read)

@@ -22,6 +22,7 @@ public sealed class LimitedServer : IAsyncLifetime
             ["Seal__Limits__OpenDocumentsPerStreamMax"] = $"{OpenDocumentsMax}",
             ["Seal__Limits__FindPageSizeMax"] = $"{FindPageSizeMax}",
             ["Seal__Limits__LookupsPerStreamMax"] = "2",
+            ["Seal__Limits__DigestsPerMessageMax"] = "500",
             ["Seal__Limits__EntriesMessageBytes"] = "1024",
             ["Seal__Limits__ReadIdleTimeout"] = "00:00:03",
             ["Seal__Ledgers__0__BatchEntriesMax"] = "64",

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Grpc.Server;
 using SealService.Configuration;
@@ -10,73 +9,33 @@ using SealService.Wire;
 namespace SealService.Services.Sealing;
 
 /// <summary>One call of <c>seal.v1.Sealing/SealDigests</c>: digests that the client computed, many a message.</summary>
-internal sealed class SealDigestsCall(
-    LedgerDirectory ledgers, LimitOptions limits, ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses) : IDisposable
+internal sealed class SealDigestsCall(LedgerDirectory ledgers, LimitOptions limits, SealingLoop loop, ServerStreamWriter<SealingAnswer> responses, CancellationToken cancellationToken)
+    : IDisposable
 {
     private const ulong Sha256Algorithm = 1; // DIGEST_ALGORITHM_SHA256
 
     private readonly DocumentFields _fields = new();
-    private SealingStream? _stream;
 
     /// <summary>Runs the call to its end.</summary>
-    /// <param name="cancellationToken">The client has gone.</param>
-    /// <param name="stopping">The server is stopping: what was accepted is finished, nothing more is read.</param>
-    public async Task RunAsync(CancellationToken cancellationToken, CancellationToken stopping)
+    public Task RunAsync() => loop.RunAsync(HandleAsync);
+
+    public void Dispose() => loop.Stream?.Dispose();
+
+    private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes)
     {
-        using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
-        try
+        if (!SealDigestsMessage.TryRead(bytes, limits.DigestsPerMessageMax, out var message))
         {
-            while (await requests.WaitToReadAsync(until.Token))
-            {
-                while (requests.TryRead(out var message))
-                {
-                    await HandleAsync(message, cancellationToken);
-                }
-
-                _stream?.Pause();
-                if (_stream is { Ended.IsCancellationRequested: true } ended)
-                {
-                    throw ended.Fault ?? new OperationCanceledException(ended.Ended);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (_stream?.Fault is { } fault)
-        {
-            ExceptionDispatchInfo.Throw(fault);
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            // falls through to finishing what was accepted
+            throw BadRequest.Of("SealDigestsRequest", $"is not valid protobuf, or has a column of more than {limits.DigestsPerMessageMax} elements (Seal:Limits:DigestsPerMessageMax)");
         }
 
-        if (_stream is { } stream)
-        {
-            await SealingFault.ThrowInsteadOfCancellationAsync(stream, stream.CompleteAsync());
-        }
-
-        if (stopping.IsCancellationRequested)
-        {
-            throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping. Digests that were not answered were not sealed."));
-        }
-    }
-
-    public void Dispose() => _stream?.Dispose();
-
-    private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
-    {
-        if (!SealDigestsMessage.TryRead(bytes, out var message))
-        {
-            throw BadRequest.Of("SealDigestsRequest", "is not valid protobuf");
-        }
-
-        if (message.HasOptions && _stream is not null)
+        if (message.HasOptions && loop.Stream is not null)
         {
             throw BadRequest.Of("options", "must be in the stream's first message only");
         }
 
         Check(message);
         var settings = message.HasOptions ? StreamOptionsReader.Read(message.Options) : default;
-        _stream ??= new SealingStream(ledgers.Get(settings.Ledger), settings.FullReceipts, responses, limits, cancellationToken);
+        loop.Stream ??= new SealingStream(ledgers.Get(settings.Ledger), settings.FullReceipts, responses, limits, cancellationToken);
         var columns = new Columns(message.SizesBytes, message.IdempotencyKeys, message.DocumentIds);
         var rest = message.Digests;
         var position = 0;
@@ -84,7 +43,7 @@ internal sealed class SealDigestsCall(
         return rest.IsEmpty ? sealing : ContinueAsync(sealing, position, rest, message.FirstReference, columns);
     }
 
-    private static void Check(in SealDigestsMessage message)
+    private void Check(in SealDigestsMessage message)
     {
         if (message.Digests.IsEmpty)
         {
@@ -94,6 +53,11 @@ internal sealed class SealDigestsCall(
         if (message.Digests.Length % MerkleHash.Size != 0)
         {
             throw BadRequest.Of("digests", $"has {message.Digests.Length} bytes, which is not a multiple of 32");
+        }
+
+        if (message.Count > limits.DigestsPerMessageMax)
+        {
+            throw BadRequest.Of("digests", $"has {message.Count} digests; a message may have {limits.DigestsPerMessageMax} (Seal:Limits:DigestsPerMessageMax)");
         }
 
         if (message.Algorithm != Sha256Algorithm)
@@ -112,10 +76,6 @@ internal sealed class SealDigestsCall(
             }
         }
 
-        if (message.SizesBytes?.Any(size => size < 0) == true)
-        {
-            throw BadRequest.Of("document_sizes_bytes", "has a negative element");
-        }
     }
 
     // Seals digests for as long as none of them waits for the ledger or the client; then gives back what it waits for, and what is left.
@@ -153,10 +113,13 @@ internal sealed class SealDigestsCall(
         _fields.Reset();
         if (!_fields.TrySet(columns.IdempotencyKeys?[position], columns.DocumentIds?[position], out var error))
         {
-            return _stream!.FailAsync(reference, StatusCode.InvalidArgument, error.Message);
+            return loop.Stream!.FailAsync(reference, StatusCode.InvalidArgument, error.Message);
         }
 
-        return _stream!.SealAsync(reference, EntryKind.Digest, digest, columns.SizesBytes?[position] ?? 0, _fields);
+        var size = columns.SizesBytes?[position] ?? 0;
+        return size < 0
+            ? loop.Stream!.FailAsync(reference, StatusCode.InvalidArgument, $"document_sizes_bytes is {size}, which is negative.")
+            : loop.Stream!.SealAsync(reference, EntryKind.Digest, digest, size, _fields);
     }
 
     private readonly record struct Columns(List<long>? SizesBytes, List<byte[]>? IdempotencyKeys, List<byte[]>? DocumentIds);

@@ -13,7 +13,7 @@ using EntryKind = SealService.Merkle.EntryKind;
 namespace SealService.Services.Sealing;
 
 /// <summary>One call of <c>seal.v1.Sealing/SealDocument</c>: a header, chunks, and one full receipt.</summary>
-internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions limits, ServerStreamReader<ReadOnlySequence<byte>> requests)
+internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions limits, ServerDrain drain, ServerStreamReader<ReadOnlySequence<byte>> requests)
 {
     private readonly DocumentFields _fields = new();
 
@@ -22,21 +22,17 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
         HostedLedger? ledger = null;
         using var hash = new Sha256Incremental();
         long size = 0;
-        while (await requests.WaitToReadAsync(cancellationToken))
+        await drain.ReadToEndAsync(requests, "The document was not sealed.", message =>
         {
-            while (requests.TryRead(out var message))
+            if (ledger is null)
             {
-                if (ledger is null)
-                {
-                    ledger = ReadHeader(message);
-                }
-                else
-                {
-                    size += AppendChunk(message, hash, size);
-                }
+                ledger = ReadHeader(message);
             }
-        }
-
+            else
+            {
+                size += AppendChunk(message, hash, size);
+            }
+        }, cancellationToken);
         if (ledger is null)
         {
             throw BadRequest.Of("header", "is missing: it must be the stream's first message");
@@ -54,17 +50,16 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
     // SealDocumentRequest { 1: header { 1: ledger  2: document }  2: chunk }
     private HostedLedger ReadHeader(in ReadOnlySequence<byte> message)
     {
-        var reader = new ProtobufReader(message);
-        if (!reader.TryReadTag(out var tag) || tag != ProtobufReader.Tag(1, ProtobufReader.LengthDelimited) || !reader.TryReadBytes(out var header))
+        if (!PartReader.TryRead(message, wanted: 1, refused: 2, out var header))
         {
-            throw BadRequest.Of("header", "is missing: it must be the stream's first message");
+            throw BadRequest.Of("header", "is missing, or not alone: it must be the stream's first message");
         }
 
         string? name = null;
         var fields = new ProtobufReader(header);
         while (!fields.AtEnd)
         {
-            if (!fields.TryReadTag(out tag))
+            if (!fields.TryReadTag(out var tag))
             {
                 throw BadRequest.Of("header", "is not valid protobuf");
             }
@@ -96,8 +91,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
 
     private long AppendChunk(in ReadOnlySequence<byte> message, Sha256Incremental hash, long sizeBefore)
     {
-        var reader = new ProtobufReader(message);
-        if (!reader.TryReadTag(out var tag) || tag != ProtobufReader.Tag(2, ProtobufReader.LengthDelimited) || !reader.TryReadBytes(out var chunk) || !reader.AtEnd)
+        if (!PartReader.TryRead(message, wanted: 2, refused: 1, out var chunk))
         {
             throw BadRequest.Of("chunk", "is missing: after the header every message is a chunk");
         }
@@ -115,7 +109,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
     {
         while (_fields.IdempotencyKeySha256 is { } key)
         {
-            var result = await ledger.ClaimAsync(key, digest, cancellationToken);
+            var result = await ledger.ClaimAsync(key, digest, cancellationToken).Mapped();
             switch (result.Outcome)
             {
                 case ClaimOutcome.Claimed:
@@ -127,7 +121,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
                 case ClaimOutcome.Conflict:
                     throw new RpcException(new Status(StatusCode.AlreadyExists, "idempotency_key was used for a document with another digest."));
                 default:
-                    var index = result.Outcome == ClaimOutcome.Sealed ? result.Index : await result.WaitForIndexAsync(cancellationToken);
+                    var index = result.Outcome == ClaimOutcome.Sealed ? result.Index : await new ValueTask<long?>(result.WaitForIndexAsync(cancellationToken)).Mapped();
                     if (index is { } found)
                     {
                         return new SealDocumentResponse { Receipt = (await ledger.ReadReceiptAsync(found, cancellationToken)).ToMessage(), AlreadySealed = true };
@@ -154,7 +148,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
         writer.Complete();
         using var segment = await writer.ReadSealedAsync(cancellationToken) ?? throw new InvalidOperationException("A document that was added was not answered.");
         return segment.Failure is { } failure
-            ? throw new RpcException(new Status(LedgerStatus.CodeOf(failure), failure.Message))
+            ? throw LedgerStatus.ToRpcException(failure)
             : new SealDocumentResponse { Receipt = segment.GetReceipt(0).ToMessage() };
     }
 

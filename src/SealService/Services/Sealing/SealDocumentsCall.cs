@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Grpc.Server;
 using SealService.Configuration;
@@ -13,31 +12,18 @@ namespace SealService.Services.Sealing;
 /// One call of <c>seal.v1.Sealing/SealDocuments</c>: reads messages in the transport's buffers, hashes what they carry, and hands each
 /// document to its <see cref="SealingStream"/>. One loop, one document at a time.
 /// </summary>
-internal sealed class SealDocumentsCall(
-    LedgerDirectory ledgers, LimitOptions limits, ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses) : IDisposable
+internal sealed class SealDocumentsCall(LedgerDirectory ledgers, LimitOptions limits, SealingLoop loop, ServerStreamWriter<SealingAnswer> responses, CancellationToken cancellationToken)
+    : IDisposable
 {
     private readonly Dictionary<ulong, OpenDocument> _open = [];
     private readonly Stack<OpenDocument> _closed = []; // to be used again
     private readonly DocumentFields _wholeFields = new();
     private readonly Sha256Incremental _wholeHash = new();
-    private SealingStream? _stream;
 
     /// <summary>Runs the call to its end.</summary>
-    /// <param name="cancellationToken">The client has gone.</param>
-    /// <param name="stopping">The server is stopping: what was accepted is finished, nothing more is read.</param>
-    public async Task RunAsync(CancellationToken cancellationToken, CancellationToken stopping)
+    public async Task RunAsync()
     {
-        var drained = await ReadAsync(cancellationToken, stopping);
-        if (_stream is { } stream)
-        {
-            await SealingFault.ThrowInsteadOfCancellationAsync(stream, stream.CompleteAsync());
-        }
-
-        if (drained)
-        {
-            throw new RpcException(new Status(StatusCode.Unavailable, "The server is stopping. Documents that were not answered were not sealed."));
-        }
-
+        await loop.RunAsync(HandleAsync);
         if (_open.Count > 0)
         {
             throw BadRequest.Of("end", $"is missing for {_open.Count} documents that were begun; they were not sealed");
@@ -46,7 +32,7 @@ internal sealed class SealDocumentsCall(
 
     public void Dispose()
     {
-        _stream?.Dispose();
+        loop.Stream?.Dispose();
         _wholeHash.Dispose();
         foreach (var document in _open.Values.Concat(_closed))
         {
@@ -54,46 +40,13 @@ internal sealed class SealDocumentsCall(
         }
     }
 
-    // True when it ended because the server is stopping.
-    private async Task<bool> ReadAsync(CancellationToken cancellationToken, CancellationToken stopping)
+    private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes)
     {
-        using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
-        try
+        if (bytes.Length > LongHashBytesMin)
         {
-            while (await requests.WaitToReadAsync(until.Token))
-            {
-                while (requests.TryRead(out var message))
-                {
-                    var handling = HandleAsync(message, cancellationToken);
-                    if (!handling.IsCompletedSuccessfully)
-                    {
-                        await handling;
-                    }
-                }
-
-                _stream?.Pause();
-                if (_stream is { Ended.IsCancellationRequested: true } ended)
-                {
-                    throw ended.Fault ?? new OperationCanceledException(ended.Ended);
-                }
-            }
-
-            return false;
+            loop.Stream?.Pause(); // reading and hashing it would keep the ledger waiting for this visitor
         }
-        catch (OperationCanceledException) when (_stream?.Fault is { } fault)
-        {
-            ExceptionDispatchInfo.Throw(fault);
-            return false; // not reached
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            _stream?.Pause();
-            return true;
-        }
-    }
 
-    private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
-    {
         if (!SealDocumentsMessage.TryRead(bytes, out var message))
         {
             throw BadRequest.Of("part", "is missing, given twice, or the message is not valid protobuf");
@@ -101,11 +54,11 @@ internal sealed class SealDocumentsCall(
 
         if (message.Part == DocumentsPart.Options)
         {
-            OpenStream(StreamOptionsReader.Read(message.Header), cancellationToken);
+            OpenStream(StreamOptionsReader.Read(message.Header));
             return default;
         }
 
-        var stream = _stream ??= CreateStream(default, cancellationToken);
+        var stream = loop.Stream ??= CreateStream(default);
         return message.Part switch
         {
             DocumentsPart.Whole => SealWhole(stream, message),
@@ -116,17 +69,17 @@ internal sealed class SealDocumentsCall(
         };
     }
 
-    private void OpenStream(StreamSettings settings, CancellationToken cancellationToken)
+    private void OpenStream(StreamSettings settings)
     {
-        if (_stream is not null)
+        if (loop.Stream is not null)
         {
             throw BadRequest.Of("options", "must be the stream's first message, or never be sent");
         }
 
-        _stream = CreateStream(settings, cancellationToken);
+        loop.Stream = CreateStream(settings);
     }
 
-    private SealingStream CreateStream(StreamSettings settings, CancellationToken cancellationToken) =>
+    private SealingStream CreateStream(StreamSettings settings) =>
         new(ledgers.Get(settings.Ledger), settings.FullReceipts, responses, limits, cancellationToken);
 
     private ValueTask SealWhole(SealingStream stream, in SealDocumentsMessage message)
@@ -145,11 +98,6 @@ internal sealed class SealDocumentsCall(
         if (_open.ContainsKey(message.Reference))
         {
             return stream.FailAsync(message.Reference, StatusCode.InvalidArgument, "ref is that of a document that was begun and has not ended.");
-        }
-
-        if (message.Content.Length > LongHashBytesMin)
-        {
-            stream.Pause();
         }
 
         _wholeHash.Append(message.Content);

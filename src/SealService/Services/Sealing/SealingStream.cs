@@ -172,7 +172,18 @@ internal sealed class SealingStream : IDisposable
             Pause();
         }
 
-        var claim = await claiming;
+        ClaimResult claim;
+        try
+        {
+            claim = await claiming;
+        }
+        catch (LedgerException e)
+        {
+            // The entry that the key leads to can't be read: that is this document's trouble, not the stream's.
+            await FailAsync(reference, LedgerStatus.CodeOf(e), e.Message);
+            return;
+        }
+
         switch (claim.Outcome)
         {
             case ClaimOutcome.Claimed:
@@ -206,6 +217,11 @@ internal sealed class SealingStream : IDisposable
                 ? SealingAnswer.Sealed(reference, await _ledger.Ledger.ReadReceiptAsync(found, Ended), alreadySealed: true)
                 : SealingAnswer.Failed(reference, StatusCode.Unavailable, "The same document was being sealed by another call and could not be. Try again."));
         }
+        catch (Exception e) when (e is LedgerException or RpcException && !Ended.IsCancellationRequested)
+        {
+            var status = e is RpcException rpc ? rpc.Status : new Status(LedgerStatus.CodeOf((LedgerException)e), e.Message);
+            await SendFailureAsync(reference, status);
+        }
         catch (Exception e) when (!Ended.IsCancellationRequested)
         {
             await EndAsync(e); // the call can't answer this document, so it must not end as if it had
@@ -217,6 +233,18 @@ internal sealed class SealingStream : IDisposable
         finally
         {
             _lookups.Release();
+        }
+    }
+
+    private async Task SendFailureAsync(ulong reference, Status status)
+    {
+        try
+        {
+            await SendAsync(SealingAnswer.Failed(reference, status.StatusCode, status.Detail));
+        }
+        catch (Exception e)
+        {
+            await EndAsync(e);
         }
     }
 
