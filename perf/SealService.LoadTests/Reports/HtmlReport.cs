@@ -89,7 +89,14 @@ internal static class HtmlReport
             html.Append("</table>\n");
         }
 
-        html.Append("<div class=\"charts\">\n");
+        html.Append("<table><tr><th>target</th><th>documents/s, each round</th><th>server µs a document</th></tr>");
+        foreach (var target in result.Targets)
+        {
+            html.Append(FormattableString.Invariant(
+                $"<tr><td>{target.Name}</td><td>{string.Join(" · ", target.DocumentsPerSecond.Select(d => FormattableString.Invariant($"{d:N0}")))}</td><td>{target.ServerMicrosecondsPerDocument:0.00}</td></tr>"));
+        }
+
+        html.Append("</table>\n<div class=\"charts\">\n");
         foreach (var (title, value) in Charts)
         {
             if (result.Targets.Any(t => t.Samples.Any(s => value(s) > 0)))

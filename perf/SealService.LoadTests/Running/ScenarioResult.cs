@@ -73,7 +73,10 @@ internal sealed record ScenarioResult
 }
 
 /// <summary>The runs of one target.</summary>
-internal sealed record TargetResult(string Name, IReadOnlyList<double> DocumentsPerSecond, IReadOnlyList<double> MegabytesPerSecond, IReadOnlyList<Sample> Samples)
+/// <param name="DocumentsPerSecond">One number a round, and so for megabytes.</param>
+/// <param name="ServerMicrosecondsPerDocument">Processor time of the server.</param>
+internal sealed record TargetResult(
+    string Name, IReadOnlyList<double> DocumentsPerSecond, IReadOnlyList<double> MegabytesPerSecond, double ServerMicrosecondsPerDocument, IReadOnlyList<Sample> Samples)
 {
     /// <summary>The samples are those of all rounds, one after another.</summary>
     public static TargetResult Of(Target target, IReadOnlyList<Run> runs)
@@ -86,7 +89,7 @@ internal sealed record TargetResult(string Name, IReadOnlyList<double> Documents
             offset += run.Seconds;
         }
 
-        return new TargetResult(target.Name, [.. runs.Select(r => r.DocumentsPerSecond)], [.. runs.Select(r => r.MegabytesPerSecond)], samples);
+        return new TargetResult(target.Name, [.. runs.Select(r => r.DocumentsPerSecond)], [.. runs.Select(r => r.MegabytesPerSecond)], Metrics.ServerMicroseconds(runs), samples);
     }
 }
 
