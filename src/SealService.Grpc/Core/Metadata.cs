@@ -40,6 +40,20 @@ public sealed class Metadata : IList<Metadata.Entry>
         }
     }
 
+    /// <summary>The entries of both, in order; the second itself where the first has none.</summary>
+    internal static Metadata Join(Metadata? first, Metadata second)
+    {
+        if (first is null or { Count: 0 })
+        {
+            return second;
+        }
+
+        var both = new Metadata();
+        both._entries.AddRange(first._entries);
+        both._entries.AddRange(second._entries);
+        return both;
+    }
+
     /// <summary>The last entry of the key, or null.</summary>
     public Entry? Get(string key)
     {

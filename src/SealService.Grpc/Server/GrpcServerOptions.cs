@@ -6,6 +6,16 @@ public sealed class GrpcServerOptions
     /// <summary>The largest request message, also after decompression. Over it: RESOURCE_EXHAUSTED, before it is buffered.</summary>
     public int MaxReceiveMessageBytes { get; set; } = 4 * 1024 * 1024;
 
+    /// <summary>
+    /// The bytes that large request messages of all calls together may hold while they arrive, or until they are consumed when they came
+    /// in parts or compressed; a compressed one counts as received and as decompressed. A message up to 64 KiB is free. At least
+    /// <see cref="MaxReceiveMessageBytes"/>. Over it: RESOURCE_EXHAUSTED with a retry delay, before the message is buffered.
+    /// </summary>
+    public long MaxAssemblyBytes { get; set; } = 256 * 1024 * 1024;
+
+    /// <summary>The calls at a time, over all connections. Over it: RESOURCE_EXHAUSTED with a retry delay, before anything is read.</summary>
+    public int MaxConcurrentCalls { get; set; } = 10_000;
+
     /// <summary>The largest response message. Over it: RESOURCE_EXHAUSTED.</summary>
     public int MaxSendMessageBytes { get; set; } = 4 * 1024 * 1024;
 
@@ -19,8 +29,8 @@ public sealed class GrpcServerOptions
     public TimeSpan MaxDeadline { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>
-    /// How long a handler waits for a client that sends nothing, before the call ends with DEADLINE_EXCEEDED. This replaces the
-    /// minimum data rate of Kestrel, which takes the whole connection down for one idle stream.
+    /// How long a handler waits for a client that sends nothing, and again from a message's first byte to its last, before the call ends
+    /// with DEADLINE_EXCEEDED. This replaces the minimum data rate of Kestrel, which takes the whole connection down for one idle stream.
     /// </summary>
     public TimeSpan IdleReadTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
@@ -36,12 +46,23 @@ public sealed class GrpcServerOptions
     /// <summary>Whether responses are compressed for the clients that accept gzip, unless a call chooses otherwise.</summary>
     public bool CompressResponses { get; set; }
 
+    /// <summary>
+    /// Cancelled when the server is to stop: new calls are refused with UNAVAILABLE, except <c>Check</c> of the health service; reflection
+    /// ends. Calls that are running ask for it with <see cref="ServerCallContextExtensions.GetDraining"/>.
+    /// </summary>
+    public CancellationToken Draining { get; set; }
+
+    /// <summary>What errors call an option, given its name here: a host's name for it is what its operator can look up.</summary>
+    public Func<string, string> LimitName { get; set; } = static name => name;
+
     internal GrpcServerOptions Clone() => (GrpcServerOptions)MemberwiseClone();
 
     /// <exception cref="InvalidOperationException">A limit is out of its range.</exception>
     internal void Validate()
     {
         Require(MaxReceiveMessageBytes > 0, nameof(MaxReceiveMessageBytes));
+        Require(MaxAssemblyBytes >= MaxReceiveMessageBytes, nameof(MaxAssemblyBytes));
+        Require(MaxConcurrentCalls > 0, nameof(MaxConcurrentCalls));
         Require(MaxSendMessageBytes > 0, nameof(MaxSendMessageBytes));
         Require(MaxMetadataBytes > 0, nameof(MaxMetadataBytes));
         Require(MaxDeadline > TimeSpan.Zero, nameof(MaxDeadline));
@@ -49,6 +70,7 @@ public sealed class GrpcServerOptions
         Require(IdleReadTimeout > TimeSpan.Zero, nameof(IdleReadTimeout));
         Require(WriteTimeout > TimeSpan.Zero, nameof(WriteTimeout));
         Require(EarlyEndDrainTimeout > TimeSpan.Zero, nameof(EarlyEndDrainTimeout));
+        Require(LimitName is not null, nameof(LimitName));
 
         static void Require(bool holds, string name)
         {

@@ -27,12 +27,22 @@ public static class ReflectionService
             IServerStreamWriter<ServerReflectionResponse> responses,
             ServerCallContext context)
         {
-            await foreach (var request in requests.ReadAllAsync(context.CancellationToken))
+            // Tools keep these streams open; one would hold up the server's stop.
+            var draining = context.GetDraining();
+            using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, draining);
+            try
             {
-                var response = index.Answer(request);
-                response.ValidHost = request.Host;
-                response.OriginalRequest = request;
-                await responses.WriteAsync(response, context.CancellationToken);
+                await foreach (var request in requests.ReadAllAsync(ends.Token))
+                {
+                    var response = index.Answer(request);
+                    response.ValidHost = request.Host;
+                    response.OriginalRequest = request;
+                    await responses.WriteAsync(response, ends.Token);
+                }
+            }
+            catch (OperationCanceledException) when (draining.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+            {
+                throw new RpcException(CallAdmission.Stopping);
             }
         }
     }

@@ -20,6 +20,12 @@ public static class ServerCallContextExtensions
     /// <exception cref="InvalidOperationException">The response headers have been sent.</exception>
     public static void CompressResponses(this ServerCallContext context, bool compress) => Call(context).Response.ChooseCompression(compress);
 
+    /// <summary>
+    /// Cancelled when the server is to stop (<see cref="GrpcServerOptions.Draining"/>): a call of long life ends itself then, as a rule with
+    /// UNAVAILABLE.
+    /// </summary>
+    public static CancellationToken GetDraining(this ServerCallContext context) => Call(context).Runtime.Options.Draining;
+
     private static ServerCall Call(ServerCallContext context) =>
         context as ServerCall ?? throw new InvalidOperationException("The context is not one of a GrpcServer.");
 }

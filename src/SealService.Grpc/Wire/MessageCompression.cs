@@ -35,11 +35,26 @@ internal static class MessageCompression
     }
 
     /// <summary>
-    /// Appends the decompressed message to <paramref name="destination"/>. The limit is checked while decompressing, so that a few
-    /// bytes can't fill the memory.
+    /// What a compressed message says of its size when decompressed: its last four bytes (ISIZE, RFC 1952 section 2.3.1). It may lie.
     /// </summary>
-    /// <exception cref="RpcException">RESOURCE_EXHAUSTED over the limit, INTERNAL when the bytes are not gzip.</exception>
-    public static void Decompress(in ReadOnlySequence<byte> compressed, PooledBuffer destination, int messageBytesMax)
+    public static uint ReadSize(in ReadOnlySequence<byte> compressed)
+    {
+        if (compressed.Length < sizeof(uint))
+        {
+            return 0;
+        }
+
+        Span<byte> size = stackalloc byte[sizeof(uint)];
+        compressed.Slice(compressed.Length - sizeof(uint)).CopyTo(size);
+        return BinaryPrimitives.ReadUInt32LittleEndian(size);
+    }
+
+    /// <summary>
+    /// Appends the decompressed message to <paramref name="destination"/>. Room is made for what the message says and the limit allows, and
+    /// nothing is decompressed beyond it, so that a few bytes can't fill the memory.
+    /// </summary>
+    /// <exception cref="RpcException">RESOURCE_EXHAUSTED over the limit; INTERNAL when the bytes are not gzip, or of another size than they say.</exception>
+    public static void Decompress(in ReadOnlySequence<byte> compressed, uint size, PooledBuffer destination, ReceiveLimits limits)
     {
         var length = checked((int)compressed.Length);
         if (length == 0)
@@ -52,26 +67,24 @@ internal static class MessageCompression
         try
         {
             compressed.CopyTo(rented);
-            var before = destination.WrittenCount;
             using var gzip = new GZipStream(new MemoryStream(rented, 0, length, writable: false), CompressionMode.Decompress);
-            int read;
-            while ((read = gzip.Read(destination.GetSpan())) > 0)
+            var room = (int)Math.Min(size, (uint)limits.MessageBytesMax);
+            var read = gzip.ReadAtLeast(destination.GetSpan(room)[..room], room, throwOnEndOfStream: false);
+            var hasMore = gzip.Read(stackalloc byte[1]) > 0;
+            if (hasMore && size > (uint)limits.MessageBytesMax)
             {
-                destination.Advance(read);
-                if (destination.WrittenCount > messageBytesMax)
-                {
-                    throw new RpcException(new Status(
-                        StatusCode.ResourceExhausted,
-                        $"The message is larger than {messageBytesMax} bytes when decompressed."));
-                }
+                throw new RpcException(new Status(
+                    StatusCode.ResourceExhausted,
+                    $"The message has {size} bytes when decompressed, over the limit of {limits.MessageBytesMax} ({limits.MessageBytesMaxName})."));
             }
 
-            // RFC 1952 section 2.3.1: the last four bytes are the size of the data. GZipStream takes a stream that was cut off for a shorter one.
-            if (length < sizeof(uint)
-                || BinaryPrimitives.ReadUInt32LittleEndian(rented.AsSpan(length - sizeof(uint))) != (uint)(destination.WrittenCount - before))
+            // GZipStream takes a stream that was cut off for a shorter one.
+            if (hasMore || read != size)
             {
-                throw new InvalidDataException("The compressed message was cut off.");
+                throw new InvalidDataException("The compressed message has another size than it says.");
             }
+
+            destination.Advance(read);
         }
         catch (InvalidDataException e)
         {

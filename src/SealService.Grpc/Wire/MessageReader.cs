@@ -9,7 +9,7 @@ namespace Grpc.Wire;
 /// Cuts a pipe into messages and hands them out where they lie. A message is valid until the next call of any method here.
 /// Not thread-safe; server and client add what a wait and a failure mean to them.
 /// </summary>
-internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool acceptsCompressed) : IDisposable
+internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, bool acceptsCompressed) : IDisposable
 {
     // What the last read of the pipe gave and no message was handed out from.
     private ReadOnlySequence<byte> _unread;
@@ -18,7 +18,14 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
     private bool _resultIsOut;
     private bool _pipeEnded;
     private bool _isClosed;
+
+    // What was given back to the pipe last began a message.
+    private bool _isInsideMessage;
     private PooledBuffer? _decompressed;
+
+    // What the message that arrives, or was read last, and its decompressed form hold of the assembly budget.
+    private int _assemblyShare;
+    private int _decompressedShare;
 
     /// <summary>Whether the message that was read last came compressed.</summary>
     public bool LastMessageWasCompressed { get; private set; }
@@ -150,12 +157,13 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
     {
         _isClosed = true;
         _unread = default;
-        _decompressed?.Dispose();
-        _decompressed = null;
+        ReleaseDecompressed();
+        limits.Assembly?.Resize(ref _assemblyShare, 0);
     }
 
     /// <summary>The reader begins to wait for the peer.</summary>
-    protected virtual void WaitBegins()
+    /// <param name="insideMessage">Part of a message is here, and the wait is for more of it.</param>
+    protected virtual void WaitBegins(bool insideMessage)
     {
     }
 
@@ -215,19 +223,22 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadPipeAsync(CancellationToken cancellationToken)
     {
-        WaitBegins();
         try
         {
             Release();
-            Accept(await pipe.ReadAsync(cancellationToken));
+            WaitBegins(_isInsideMessage);
+            try
+            {
+                Accept(await pipe.ReadAsync(cancellationToken));
+            }
+            finally
+            {
+                WaitEnds();
+            }
         }
         catch (Exception e) when (IsTransportFailure(e))
         {
             throw Translate(e);
-        }
-        finally
-        {
-            WaitEnds();
         }
     }
 
@@ -243,12 +254,15 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
         _pipeEnded = result.IsCompleted;
     }
 
+    /// <exception cref="RpcException">RESOURCE_EXHAUSTED: there is no room to assemble the message that has begun.</exception>
     private void Release()
     {
         // What was handed out is not used any more. A stream that waits for its client keeps no array: idle streams would fill the memory.
-        _decompressed?.Dispose();
+        ReleaseDecompressed();
         if (_resultIsOut)
         {
+            limits.Assembly?.Resize(ref _assemblyShare, AnnouncedLength(_unread));
+            _isInsideMessage = !_unread.IsEmpty;
             // All of it counts as examined: Kestrel gives the client new window for examined bytes, and a reader that does not
             // examine a partial message is called back at once, for ever.
             pipe.AdvanceTo(_unread.Start, _unread.End);
@@ -272,11 +286,11 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
             throw new RpcException(new Status(StatusCode.Internal, $"{flag} is not a compressed-flag of a message."));
         }
 
-        if (announced > (uint)messageBytesMax)
+        if (announced > (uint)limits.MessageBytesMax)
         {
             throw new RpcException(new Status(
                 StatusCode.ResourceExhausted,
-                $"The message has {announced} bytes, over the limit of {messageBytesMax}."));
+                $"The message has {announced} bytes, over the limit of {limits.MessageBytesMax} ({limits.MessageBytesMaxName})."));
         }
 
         compressed = flag == 1;
@@ -302,11 +316,23 @@ internal abstract class MessageReader(PipeReader pipe, int messageBytesMax, bool
             throw new RpcException(new Status(StatusCode.Internal, "The message is marked as compressed, but no encoding was announced."));
         }
 
+        ReleaseDecompressed();
+        var size = MessageCompression.ReadSize(message);
+        limits.Assembly?.Resize(ref _decompressedShare, (int)Math.Min(size, (uint)limits.MessageBytesMax));
         _decompressed ??= new PooledBuffer();
-        _decompressed.Clear();
-        MessageCompression.Decompress(message, _decompressed, messageBytesMax);
+        MessageCompression.Decompress(message, size, _decompressed, limits);
         return new(_decompressed.Written);
     }
+
+    private void ReleaseDecompressed()
+    {
+        _decompressed?.Dispose();
+        limits.Assembly?.Resize(ref _decompressedShare, 0);
+    }
+
+    /// <summary>The length of the message at the buffer's start, which was found to be within its limit; zero where there is none yet.</summary>
+    private static int AnnouncedLength(in ReadOnlySequence<byte> buffer) =>
+        MessageHeader.TryRead(buffer, out _, out var announced) ? (int)announced : 0;
 
     private static RpcException EndedInsideMessage() => new(new Status(StatusCode.Internal, "The stream ended inside a message."));
 }

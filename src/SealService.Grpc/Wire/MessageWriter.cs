@@ -8,7 +8,8 @@ namespace Grpc.Wire;
 /// Writes messages with their prefixes into a pipe, without flushing. A serializer that says its length beforehand writes where
 /// the bytes are sent from; any other, and every compressed message, goes through a pooled buffer. Not thread-safe.
 /// </summary>
-internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax) : SerializationContext, IBufferWriter<byte>, IDisposable
+internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax, string limitName = "MaxSendMessageBytes")
+    : SerializationContext, IBufferWriter<byte>, IDisposable
 {
     private const int LengthUnknown = -1;
 
@@ -218,7 +219,7 @@ internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax) : Seri
         {
             throw new RpcException(new Status(
                 StatusCode.ResourceExhausted,
-                $"The message to send has {payloadBytes} bytes, over the limit of {messageBytesMax}."));
+                $"The message to send has {payloadBytes} bytes, over the limit of {messageBytesMax} ({limitName})."));
         }
     }
 }

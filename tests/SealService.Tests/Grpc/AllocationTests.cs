@@ -111,7 +111,7 @@ public sealed class AllocationTests
         }
     }
 
-    private sealed class PipeMessageReader(PipeReader pipe) : MessageReader(pipe, 1000, acceptsCompressed: false)
+    private sealed class PipeMessageReader(PipeReader pipe) : MessageReader(pipe, new ReceiveLimits(1000), acceptsCompressed: false)
     {
         protected override Exception WaitWasCancelled() => new OperationCanceledException();
 

@@ -262,7 +262,8 @@ public sealed class WireTests
         var compressed = await WriteAsync(Marshallers.Raw, new ReadOnlySequence<byte>(message), compress: true);
         Assert.Equal(size > 0 ? 1 : 0, compressed[0]);
         using var decompressed = new PooledBuffer();
-        MessageCompression.Decompress(new(compressed.AsMemory(5)), decompressed, size);
+        var payload = new ReadOnlySequence<byte>(compressed.AsMemory(5));
+        MessageCompression.Decompress(payload, MessageCompression.ReadSize(payload), decompressed, new ReceiveLimits(size));
         Assert.Equal(message, decompressed.Written.ToArray());
 
         static void WriteBuffered(byte[] bytes, SerializationContext context)
@@ -384,7 +385,7 @@ public sealed class WireTests
         return (await pipe.Reader.ReadAsync()).Buffer.ToArray();
     }
 
-    private sealed class PlainReader(PipeReader pipe) : MessageReader(pipe, MessageBytesMax, acceptsCompressed: false)
+    private sealed class PlainReader(PipeReader pipe) : MessageReader(pipe, new ReceiveLimits(MessageBytesMax), acceptsCompressed: false)
     {
         public const int MessageBytesMax = 100;
 

@@ -4,6 +4,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client.Internal;
+using Grpc.Wire;
 
 namespace Grpc.Net.Client;
 
@@ -23,6 +24,7 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
     {
         _address = address;
         Options = options;
+        ReceiveLimits = new ReceiveLimits(options.MaxReceiveMessageBytes);
         _connections = new HttpMessageInvoker[options.Connections];
         for (var i = 0; i < _connections.Length; i++)
         {
@@ -32,6 +34,8 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
     }
 
     internal GrpcChannelOptions Options { get; }
+
+    internal ReceiveLimits ReceiveLimits { get; }
 
     internal bool IsSecure => _address.Scheme == Uri.UriSchemeHttps;
 

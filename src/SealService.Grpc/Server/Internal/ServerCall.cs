@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Grpc.Wire;
 using Microsoft.AspNetCore.Http;
@@ -10,6 +11,7 @@ namespace Grpc.Server.Internal;
 /// <summary>
 /// One call, from the request's headers to the status:
 /// <code>
+/// 0 admit       too many calls, or a server that is stopping: straight to 3
 /// 1 prepare     limits of the transport, encoding, deadline
 /// 2 handle      the handler reads requests and writes responses
 /// 3 end         one place decides status, log level and trailers; the deadline or the stall watch may have been first
@@ -54,7 +56,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         Requests = new ServerMessageReader(
             this,
             http.Request.BodyReader,
-            runtime.Options.MaxReceiveMessageBytes,
+            runtime.ReceiveLimits,
             acceptsCompressed: http.Request.Headers[GrpcHeaders.Encoding] == MessageCompression.Gzip);
     }
 
@@ -72,7 +74,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     /// <summary>The call's place in the stall watch, which owns it.</summary>
     public int WatchIndex { get; set; }
 
-    /// <summary>Since when a read waits for the client, as a timestamp, or <see cref="NotWaiting"/>.</summary>
+    /// <summary>Since when a read waits for a message, as a timestamp, or <see cref="NotWaiting"/>.</summary>
     public long ReadWaitSince => Volatile.Read(ref _readWaitSince);
 
     /// <summary>The same for a write.</summary>
@@ -106,29 +108,32 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     public async Task RunAsync()
     {
         ServerMetrics.Started(MethodName);
-        Exception? failure = null;
+        var refusal = Runtime.Admission.TryEnter(_handler.Method);
         try
         {
-            Prepare();
-            await _handler.InvokeAsync(this);
+            End(refusal ?? await HandleAsync());
+            await DisposeAsync();
         }
-        catch (Exception e)
+        finally
         {
-            failure = e;
+            if (refusal is null)
+            {
+                Runtime.Admission.Leave();
+            }
         }
 
-        End(failure);
-        await DisposeAsync();
         ServerMetrics.Ended(MethodName, Response.EndedWith, Runtime.Time.GetElapsedTime(_startedAt));
     }
 
-    public void ReadWaitBegins()
+    /// <param name="waitedTicks">How long the same message was waited for before; it counts.</param>
+    public void ReadWaitBegins(long waitedTicks)
     {
         Watch();
-        Volatile.Write(ref _readWaitSince, Runtime.Time.GetTimestamp());
+        Volatile.Write(ref _readWaitSince, Runtime.Time.GetTimestamp() - waitedTicks);
     }
 
-    public void ReadWaitEnds() => Volatile.Write(ref _readWaitSince, NotWaiting);
+    /// <summary>Gives how long was waited, with what was waited before.</summary>
+    public long ReadWaitEnds() => Runtime.Time.GetTimestamp() - Interlocked.Exchange(ref _readWaitSince, NotWaiting);
 
     public void WriteWaitBegins()
     {
@@ -145,13 +150,15 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     public OperationCanceledException CreateCancelledException(Exception? cause) =>
         new("The call was cancelled, or its deadline has passed.", cause, Volatile.Read(ref _cancellation)?.Token ?? _requestAborted);
 
-    /// <summary>Ends the call because its client neither sends nor reads. Called by the stall watch.</summary>
+    /// <summary>Ends the call because its client sends no whole message, or does not read. Called by the stall watch.</summary>
     public void EndStalled(bool writing)
     {
-        var timeout = writing ? Runtime.Options.WriteTimeout : Runtime.Options.IdleReadTimeout;
-        var text = writing
-            ? string.Create(CultureInfo.InvariantCulture, $"The client did not read for {timeout.TotalSeconds} s.")
-            : string.Create(CultureInfo.InvariantCulture, $"The client sent nothing for {timeout.TotalSeconds} s.");
+        var options = Runtime.Options;
+        var (timeout, name) = writing
+            ? (options.WriteTimeout, nameof(options.WriteTimeout))
+            : (options.IdleReadTimeout, nameof(options.IdleReadTimeout));
+        var what = writing ? "The client did not read for" : "The client sent no complete message for";
+        var text = string.Create(CultureInfo.InvariantCulture, $"{what} {timeout.TotalSeconds} s ({options.LimitName(name)}).");
         if (!TryTerminate(new Status(StatusCode.DeadlineExceeded, text)))
         {
             return;
@@ -168,6 +175,22 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     }
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Response.SendHeadersAsync(responseHeaders).AsTask();
+
+    /// <summary>Steps 1 and 2; gives what the handler failed with, or null.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Exception?> HandleAsync()
+    {
+        try
+        {
+            Prepare();
+            await _handler.InvokeAsync(this);
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
 
     /// <summary>Step 1.</summary>
     /// <exception cref="RpcException">UNIMPLEMENTED: the requests' encoding is not known.</exception>
@@ -278,7 +301,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         var (status, trailers) = failure switch
         {
             null => (StatusCore, _responseTrailers ?? Metadata.Empty),
-            RpcException { StatusCode: not StatusCode.OK } rpc => (rpc.Status, Join(_responseTrailers, rpc.Trailers)),
+            RpcException { StatusCode: not StatusCode.OK } rpc => (rpc.Status, Metadata.Join(_responseTrailers, rpc.Trailers)),
             // Nothing of the exception goes to the client.
             _ => (new Status(StatusCode.Unknown, "The handler failed."), _responseTrailers ?? Metadata.Empty),
         };
@@ -369,26 +392,5 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         }
 
         return metadata;
-    }
-
-    private static Metadata Join(Metadata? first, Metadata second)
-    {
-        if (first is null or { Count: 0 })
-        {
-            return second;
-        }
-
-        var both = new Metadata();
-        foreach (var entry in first)
-        {
-            both.Add(entry);
-        }
-
-        foreach (var entry in second)
-        {
-            both.Add(entry);
-        }
-
-        return both;
     }
 }

@@ -18,7 +18,7 @@ internal static partial class ServerLog
     [LoggerMessage(1003, LogLevel.Debug, "{Method}: ended with {StatusCode}: {Detail}")]
     public static partial void EndedWithStatus(ILogger logger, string method, StatusCode statusCode, string detail);
 
-    [LoggerMessage(1004, LogLevel.Information, "{Method}: nothing was received for {Timeout}")]
+    [LoggerMessage(1004, LogLevel.Information, "{Method}: no message was received completely within {Timeout}")]
     public static partial void ReadStalled(ILogger logger, string method, TimeSpan timeout);
 
     [LoggerMessage(1005, LogLevel.Information, "{Method}: the client did not read for {Timeout}; the stream is reset")]

@@ -40,7 +40,7 @@ internal sealed class ServerResponse : IDisposable
         _call = call;
         _http = call.Http.Response;
         _body = _http.BodyWriter;
-        _messages = new MessageWriter(_body, call.Runtime.Options.MaxSendMessageBytes);
+        _messages = new MessageWriter(_body, call.Runtime.Options.MaxSendMessageBytes, call.Runtime.SendLimitName);
         _http.ContentType = GrpcHeaders.ContentType;
     }
 
@@ -78,10 +78,11 @@ internal sealed class ServerResponse : IDisposable
             }
 
             var bytes = MetadataCodec.CountBytes(headers);
-            if (bytes > _call.Runtime.Options.MaxMetadataBytes)
+            var options = _call.Runtime.Options;
+            if (bytes > options.MaxMetadataBytes)
             {
                 throw new InvalidOperationException(
-                    $"The response headers count {bytes} bytes, over the limit of {_call.Runtime.Options.MaxMetadataBytes}.");
+                    $"The response headers count {bytes} bytes, over the limit of {options.MaxMetadataBytes} ({options.LimitName(nameof(options.MaxMetadataBytes))}).");
             }
 
             Append(_http.Headers, headers);

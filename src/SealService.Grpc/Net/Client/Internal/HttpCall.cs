@@ -175,7 +175,7 @@ internal sealed class HttpCall : ClientCall
                 PipeReader.Create(body, new StreamPipeReaderOptions(
                     bufferSize: _method.Type is MethodType.ServerStreaming or MethodType.DuplexStreaming ? StreamReadBytes : SingleReadBytes,
                     leaveOpen: true)),
-                _channel.Options.MaxReceiveMessageBytes,
+                _channel.ReceiveLimits,
                 acceptsCompressed: ResponseHead.FirstValue(response.Headers, GrpcHeaders.Encoding) == MessageCompression.Gzip);
             return _reader;
         }
