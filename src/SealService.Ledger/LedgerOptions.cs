@@ -33,6 +33,13 @@ public sealed record LedgerOptions
     /// <summary>How many sealed segments of one writer may wait to be read before it can't enter any more. Default: 4.</summary>
     public int UnreadSegmentsPerWriterMax { get; init; } = 4;
 
+    /// <summary>
+    /// The most bytes of sealed segments that may wait to be read and disposed of, over all writers. Above it a writer that
+    /// has such segments itself can't enter; one that has none can, so the ledger's memory may go over it by one segment a
+    /// writer. Default: 256 MiB.
+    /// </summary>
+    public long UnreadBytesMax { get; init; } = 256L << 20;
+
     /// <summary>How long one signature may take before the batch is failed as not sealed. Default: 10 s.</summary>
     public TimeSpan SigningTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -80,6 +87,7 @@ public sealed record LedgerOptions
         RequireRange(BatchBytesMax, 4 * 1024, 1 << 28, nameof(BatchBytesMax));
         RequireRange(EntriesPerSegmentMax, 1, 1 << 20, nameof(EntriesPerSegmentMax));
         RequireRange(UnreadSegmentsPerWriterMax, 1, 1024, nameof(UnreadSegmentsPerWriterMax));
+        RequireRange(UnreadBytesMax, 1, long.MaxValue, nameof(UnreadBytesMax));
         RequireRange(SigningTimeout, nameof(SigningTimeout));
         RequireRange(AppendTimeout, nameof(AppendTimeout));
         RequireRange(EntriesPerSnapshot, 1, long.MaxValue, nameof(EntriesPerSnapshot));

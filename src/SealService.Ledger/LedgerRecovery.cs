@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.Extensions.Logging;
 using SealService.Ledger.Derived;
 using SealService.Ledger.Sequencing;
@@ -25,34 +24,32 @@ internal sealed class LedgerRecovery(
 {
     /// <summary>The snapshot that the records must reach; null when there is none.</summary>
     private Snapshot? _snapshot;
-    private CompactRange _edge = new();
+    private RecordChain _chain = new(storage, new CompactRange(), snapshot: null); // the records' own when derived data is open
     private bool _rebuilt;
-    private LedgerRecord _last;
-    private long _lastAddress;
 
     public DerivedData Derived { get; private set; } = null!;
 
     public LedgerIndexer Indexer { get; private set; } = null!;
 
-    public CompactRange Edge => _edge;
+    public CompactRange Edge => _chain.Edge;
 
     public SignedHead Head { get; private set; } = null!;
 
     /// <summary>The greatest time in the ledger.</summary>
     public long LastSealedAtUnixMs { get; private set; }
 
-    public long ScannedRecords { get; private set; }
+    public long ScannedRecords => _chain.Count;
 
     /// <exception cref="LedgerException">The ledger belongs to another key, or could not be begun.</exception>
     /// <exception cref="LedgerDamagedException">Records are damaged or missing.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        _snapshot = ReadSnapshot();
+        _snapshot = Snapshot.TryReadSigned(options.DerivedFolder, authority);
         if (storage.IsEmpty)
         {
             if (_snapshot is not null)
             {
-                throw RecordsMissing(0, $"{options.DerivedFolder} has a signed snapshot of {_snapshot.TreeSize}");
+                throw _chain.Missing($"{options.DerivedFolder} has a signed snapshot of {_snapshot.TreeSize}");
             }
 
             await BeginAsync();
@@ -73,20 +70,6 @@ internal sealed class LedgerRecovery(
             Derived.Dispose();
             throw;
         }
-    }
-
-    private Snapshot? ReadSnapshot()
-    {
-        Snapshot? snapshot = Snapshot.TryRead(options.DerivedFolder);
-        if (snapshot is null)
-        {
-            return null;
-        }
-
-        // A whole snapshot that another key signed is no damage, but another configuration: nothing is thrown away for that.
-        return authority.TryOpen(snapshot.Note, out Checkpoint checkpoint, out string error)
-            ? checkpoint.TreeSize == snapshot.TreeSize && checkpoint.RootHash == snapshot.Edge.GetRootHash() ? snapshot : null
-            : throw AnotherKey($"The checkpoint of the snapshot in {options.DerivedFolder}", error);
     }
 
     /// <summary>A ledger begins with a record of no entries, which signs the empty tree: from then on there is always a head.</summary>
@@ -113,11 +96,8 @@ internal sealed class LedgerRecovery(
         try
         {
             Derived = DerivedData.Open(options.DerivedFolder, options.IndexKeysInMemoryMax, _snapshot);
-            if (_snapshot is not null)
-            {
-                _edge = _snapshot.Edge.Clone();
-            }
-            else if (Derived.Lookup.RunsEnd > 0)
+            _chain = new RecordChain(storage, _snapshot?.Edge.Clone() ?? new CompactRange(), _snapshot);
+            if (_snapshot is null && Derived.Lookup.RunsEnd > 0)
             {
                 Derived.Dispose();
                 throw new DerivedDataException("there is no valid snapshot");
@@ -127,6 +107,7 @@ internal sealed class LedgerRecovery(
         {
             LedgerLog.RebuildingDerived(logger, options.DerivedFolder, exception.Message);
             Derived = DerivedData.Rebuild(options.DerivedFolder, options.IndexKeysInMemoryMax, _snapshot);
+            _chain = new RecordChain(storage, new CompactRange(), _snapshot);
             _rebuilt = true;
         }
 
@@ -136,16 +117,10 @@ internal sealed class LedgerRecovery(
     private async Task ScanAsync(CancellationToken cancellationToken)
     {
         // The snapshot's own last record is read again: it proves that the records and the snapshot are of one ledger.
-        bool fromSnapshot = _edge.End > 0;
+        bool fromSnapshot = Edge.End > 0;
         await foreach (StoredRecord stored in storage.ScanAsync(fromSnapshot ? _snapshot!.Address : 0, cancellationToken))
         {
-            if (!RecordCodec.TryRead(stored.Bytes, out _last, out string? error))
-            {
-                throw Damaged(stored, error);
-            }
-
-            _lastAddress = stored.Address;
-            ScannedRecords++;
+            _chain.Read(stored);
             if (fromSnapshot)
             {
                 fromSnapshot = false;
@@ -153,76 +128,28 @@ internal sealed class LedgerRecovery(
             }
             else
             {
-                Apply(stored);
+                SealedBatch batch = _chain.Extend(stored);
+                Head = batch.Head;
+                Indexer.Apply(batch);
             }
         }
 
-        if (Derived.Lookup.RunsEnd > _edge.End)
+        if (Derived.Lookup.RunsEnd > Edge.End)
         {
-            throw RecordsMissing(_edge.End, $"{options.DerivedFolder} has indexed {Derived.Lookup.RunsEnd}");
+            throw _chain.Missing($"{options.DerivedFolder} has indexed {Derived.Lookup.RunsEnd}");
         }
 
-        if (ScannedRecords == 0 || _edge.End < (_snapshot?.TreeSize ?? 0))
-        {
-            throw RecordsMissing(_edge.End, $"{options.DerivedFolder} has a signed snapshot of {_snapshot?.TreeSize ?? 0}");
-        }
+        _chain.RequireSnapshotReached();
     }
 
     private void RequireSnapshotRecord(StoredRecord stored)
     {
-        if (_last.FirstIndex + _last.Count != _edge.End || !_last.Checkpoint.Span.SequenceEqual(_snapshot!.Note.Span))
+        if (_chain.Last.FirstIndex + _chain.Last.Count != Edge.End || !_chain.Last.Checkpoint.Span.SequenceEqual(_snapshot!.Note.Span))
         {
-            throw Damaged(stored, $"it is not the record of the signed snapshot of {_edge.End} entries");
+            throw _chain.Damaged(stored, $"it is not the record of the signed snapshot of {Edge.End} entries");
         }
 
-        Head = new SignedHead(_edge.End, _edge.GetRootHash(), _snapshot.Note);
-    }
-
-    private void Apply(StoredRecord stored)
-    {
-        if (_last.FirstIndex != _edge.End || (_last.Count == 0 && _last.FirstIndex != 0))
-        {
-            throw Damaged(stored, $"it begins at index {_last.FirstIndex}, not at {_edge.End}");
-        }
-
-        MerkleHash[] leafHashes = ArrayPool<MerkleHash>.Shared.Rent(_last.Count);
-        HashLeaves(leafHashes);
-        if (_last.Count > 0)
-        {
-            using BatchTree tree = new(_edge, leafHashes.AsSpan(0, _last.Count));
-            _edge = tree.ToCompactRange();
-        }
-
-        MerkleHash root = _edge.GetRootHash();
-        if (!Checkpoint.TryParseNote(_last.Checkpoint, out _, out Checkpoint? checkpoint, out string? error))
-        {
-            throw Damaged(stored, error);
-        }
-
-        if (checkpoint.TreeSize != _edge.End || checkpoint.RootHash != root)
-        {
-            throw Damaged(
-                stored,
-                $"its checkpoint is of {checkpoint.TreeSize} entries with root {checkpoint.RootHash}, "
-                + $"but the entries make {_edge.End} with root {root}");
-        }
-
-        if (_edge.End == _snapshot?.TreeSize && root != _snapshot.Edge.GetRootHash())
-        {
-            throw Damaged(stored, $"the signed snapshot of {_edge.End} entries has another root");
-        }
-
-        Head = new SignedHead(_edge.End, root, _last.Checkpoint.ToArray()); // not a view that keeps the whole record
-        Indexer.Apply(new SealedBatch(_last, [], leafHashes, stored.Address, _edge, Head));
-    }
-
-    private void HashLeaves(MerkleHash[] leafHashes)
-    {
-        ReadOnlySpan<byte> entries = _last.Entries.Span;
-        for (int i = 0; i < _last.Count; i++)
-        {
-            leafHashes[i] = TreeHasher.HashLeaf(RecordCodec.TakeEntry(ref entries));
-        }
+        Head = new SignedHead(Edge.End, Edge.GetRootHash(), _snapshot.Note);
     }
 
     /// <summary>The last signature speaks for all before it: its root follows from every entry.</summary>
@@ -230,10 +157,10 @@ internal sealed class LedgerRecovery(
     {
         if (!authority.TryOpen(Head.Note, out _, out string error))
         {
-            throw AnotherKey($"The ledger's last checkpoint, at {storage.Describe(_lastAddress)},", error);
+            throw authority.AnotherKey($"The ledger's last checkpoint, at {storage.Describe(_chain.LastAddress)},", error);
         }
 
-        ReadOnlySpan<byte> entries = _last.Entries.Span;
+        ReadOnlySpan<byte> entries = _chain.Last.Entries.Span;
         while (!entries.IsEmpty)
         {
             if (LogEntryCodec.TryRead(RecordCodec.TakeEntry(ref entries), out LogEntry entry, out _))
@@ -242,13 +169,4 @@ internal sealed class LedgerRecovery(
             }
         }
     }
-
-    private LedgerException AnotherKey(string checkpoint, string error) =>
-        new($"{checkpoint} is not by the configured key of {authority.Origin}: {error}. Nothing was changed.");
-
-    private static LedgerDamagedException RecordsMissing(long entries, string evidence) =>
-        new($"The records end at {entries} entries, but {evidence}. Restore them; nothing was changed.");
-
-    private LedgerDamagedException Damaged(StoredRecord stored, string error) =>
-        new($"The record at {storage.Describe(stored.Address)} is damaged: {error}. Nothing was changed.");
 }

@@ -30,6 +30,7 @@ public sealed class LedgerWriter : IDisposable
     private bool _completed; // guarded by _lock
     private bool _disposed; // guarded by _lock
     private volatile int _unread; // _sealed.Count; written under _lock
+    private int _held; // segments that were delivered and not yet given back; interlocked
 
     // Owned by the producer.
     private OpenBatch? _pinned;
@@ -37,17 +38,18 @@ public sealed class LedgerWriter : IDisposable
     private OpenBatch? _segmentBatch; // the batch that _segment is part of; a segment by itself may have been used again
     private Segment? _segment;
     private long _enteredUnixMs;
+    private bool _waitedForOthers; // it may be among the waiters of the ledger's unread bytes
 
     internal LedgerWriter(LedgerSequencer sequencer) => _sequencer = sequencer;
 
     /// <summary>
     /// Enters the open batch. False, and not entered, when it has no room for this writer, when too many sealed segments are
-    /// unread, or when the ledger takes no more: <see cref="WaitToEnterAsync"/> tells them apart.
+    /// unread (of this writer, or of all of the ledger and some of them this writer's), or when the ledger takes no more: <see cref="WaitToEnterAsync"/> tells them apart.
     /// </summary>
     public bool TryEnter()
     {
         ThrowUnless(_pinned is null, "The writer is inside already.");
-        if (_unread >= _sequencer.Options.UnreadSegmentsPerWriterMax)
+        if (_unread >= _sequencer.Options.UnreadSegmentsPerWriterMax || (HasHeld && _sequencer.Unread.IsFull))
         {
             return false;
         }
@@ -115,7 +117,7 @@ public sealed class LedgerWriter : IDisposable
     }
 
     /// <summary>
-    /// Waits until entering is worth trying: for the next batch when this one is full, for the reader when too many sealed
+    /// Waits until entering is worth trying: for the next batch when this one is full, for readers when too many sealed
     /// segments are unread. False when the ledger takes no more entries.
     /// </summary>
     public async ValueTask<bool> WaitToEnterAsync(CancellationToken cancellationToken)
@@ -129,7 +131,7 @@ public sealed class LedgerWriter : IDisposable
                 return false;
             }
 
-            if (_unread < _sequencer.Options.UnreadSegmentsPerWriterMax && (batch != _fullBatch || !batch.TryAddWaiter(this)))
+            if (_unread < _sequencer.Options.UnreadSegmentsPerWriterMax && !MustWaitForReaders() && (batch != _fullBatch || !batch.TryAddWaiter(this)))
             {
                 return true;
             }
@@ -188,6 +190,11 @@ public sealed class LedgerWriter : IDisposable
             Leave();
         }
 
+        if (_waitedForOthers)
+        {
+            _sequencer.Unread.RemoveWaiter(this);
+        }
+
         lock (_lock)
         {
             _disposed = true;
@@ -199,6 +206,17 @@ public sealed class LedgerWriter : IDisposable
 
             _unread = 0;
         }
+    }
+
+    /// <summary>A segment's reader is done with it.</summary>
+    internal void GiveBack(long bytes)
+    {
+        if (Interlocked.Decrement(ref _held) == 0)
+        {
+            _enterable.Set(); // a writer that holds nothing may enter whatever others hold
+        }
+
+        _sequencer.Unread.Remove(bytes);
     }
 
     internal void WakeToEnter() => _enterable.Set();
@@ -213,6 +231,8 @@ public sealed class LedgerWriter : IDisposable
             read = !_disposed && segment.Count > 0;
             if (read)
             {
+                Interlocked.Increment(ref _held);
+                _sequencer.Unread.Add(segment.MarkUnread());
                 _sealed.Enqueue(segment);
                 _unread = _sealed.Count;
             }
@@ -224,6 +244,19 @@ public sealed class LedgerWriter : IDisposable
         }
 
         _readable.Set();
+    }
+
+    private bool HasHeld => Volatile.Read(ref _held) > 0;
+
+    private bool MustWaitForReaders()
+    {
+        if (!HasHeld || !_sequencer.Unread.TryAddWaiter(this))
+        {
+            return false;
+        }
+
+        _waitedForOthers = true;
+        return true; // if the last was given back meanwhile, the wait ends at once
     }
 
     private void BeginSegment(OpenBatch batch, int entryBytes)

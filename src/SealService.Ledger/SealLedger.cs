@@ -102,6 +102,32 @@ public sealed class SealLedger : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Reads all records of a ledger that is not open, from the first on, and checks them as recovery does: framing,
+    /// checksums, dense indexes, the root after each record against that record's checkpoint, the signed snapshot. Beyond it
+    /// every checkpoint's signature is verified. Damage in old records, which no start reads, shows here. Nothing is written.
+    /// </summary>
+    /// <param name="options">Its folder and origin.</param>
+    /// <param name="storage">Its records; the caller's.</param>
+    /// <param name="key">The key that its heads are signed with; its name is the origin.</param>
+    /// <param name="progress">Told the number of entries so far, after each record; null when nobody wants to know.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <returns>The newest head.</returns>
+    /// <exception cref="LedgerDamagedException">Records are damaged or missing; the message names the place.</exception>
+    /// <exception cref="LedgerException">There is no ledger, or a checkpoint is by another key.</exception>
+    public static Task<SignedHead> VerifyRecordsAsync(
+        LedgerOptions options, ILedgerStorage storage, VerifierKey key, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(storage);
+        ArgumentNullException.ThrowIfNull(key);
+        options.Validate();
+        RequireFit(options, storage, key);
+        CheckpointSigner none = static (_, _) => throw new NotSupportedException("Verifying signs nothing.");
+        CheckpointAuthority authority = new(options.Origin, key, none, options.SigningTimeout, TimeProvider.System);
+        return new RecordVerification(storage, authority, options).RunAsync(progress, cancellationToken);
+    }
+
     /// <summary>A writer for one call.</summary>
     public LedgerWriter CreateWriter() => new(_sequencer);
 

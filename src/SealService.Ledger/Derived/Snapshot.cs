@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using SealService.Ledger.Sequencing;
 using SealService.Ledger.Storage;
 using SealService.Merkle;
 
@@ -45,6 +46,21 @@ internal sealed record Snapshot(CompactRange Edge, long Address, uint BatchesChe
         Note.Span.CopyTo(file.AsSpan(HeaderBytes + hashesBytes));
         SHA256.HashData(file.AsSpan(..^SHA256.HashSizeInBytes), file.AsSpan(^SHA256.HashSizeInBytes..));
         Fsync.Replace(Path.Combine(folder, FileName), file);
+    }
+
+    /// <summary>Reads the snapshot; null when there is none that is whole and of its own signed checkpoint.</summary>
+    /// <exception cref="LedgerException">Another key signed it: no damage, so nothing may be thrown away for it.</exception>
+    public static Snapshot? TryReadSigned(string folder, CheckpointAuthority authority)
+    {
+        Snapshot? snapshot = TryRead(folder);
+        if (snapshot is null)
+        {
+            return null;
+        }
+
+        return authority.TryOpen(snapshot.Note, out Checkpoint checkpoint, out string error)
+            ? checkpoint.TreeSize == snapshot.TreeSize && checkpoint.RootHash == snapshot.Edge.GetRootHash() ? snapshot : null
+            : throw authority.AnotherKey($"The checkpoint of the snapshot in {folder}", error);
     }
 
     /// <summary>Reads the snapshot; null when there is none, or none that is whole.</summary>

@@ -46,6 +46,10 @@ internal sealed class CheckpointAuthority(string origin, VerifierKey key, Checkp
         return error.Length == 0;
     }
 
+    /// <summary>No damage, but another configuration.</summary>
+    public LedgerException AnotherKey(string checkpoint, string error) =>
+        new($"{checkpoint} is not by the configured key of {origin}: {error}. Nothing was changed.");
+
     private async ValueTask<byte[]> SignTextAsync(byte[] text)
     {
         using CancellationTokenSource deadline = new(timeout, time);

@@ -35,6 +35,7 @@ internal sealed class LedgerSequencer
         Options = options;
         Clock = clock;
         Segments = segments;
+        Unread = new UnreadBytes(options.UnreadBytesMax);
         _sealer = sealer;
         _indexer = indexer;
         _fault = fault;
@@ -51,6 +52,8 @@ internal sealed class LedgerSequencer
     public LedgerClock Clock { get; }
 
     public SegmentPool Segments { get; }
+
+    public UnreadBytes Unread { get; }
 
     /// <summary>The batch that takes entries; null when the ledger takes no more.</summary>
     public OpenBatch? Open => _open;
@@ -88,6 +91,7 @@ internal sealed class LedgerSequencer
             _sealing = null;
         }
 
+        Unread.WakeAll(); // to see that there is no open batch any more
         _treeSize.End(new LedgerException("The ledger has stopped.", _fault.Exception));
     }
 

@@ -39,6 +39,7 @@ internal sealed class Segment : IDisposable
     private int _reservedBytes;
     private int _leftCount;
     private int _rightCount;
+    private long _unreadBytes; // what it counts for as an unread segment; 0 when it was not delivered
 
     public Segment(SegmentPool pool) => _pool = pool;
 
@@ -160,6 +161,13 @@ internal sealed class Segment : IDisposable
         return own.RootHash == tree.RootHash;
     }
 
+    /// <summary>The memory that it holds until it is released; said once, when it is delivered.</summary>
+    public long MarkUnread()
+    {
+        const int columnsBytes = sizeof(ulong) + MerkleHash.Size + sizeof(uint) + sizeof(int);
+        return _unreadBytes = _entries.Length + ((long)_capacity * columnsBytes);
+    }
+
     public void CompleteSealed(SignedHead head)
     {
         Head = head;
@@ -201,6 +209,9 @@ internal sealed class Segment : IDisposable
     /// <summary>Gives the arrays and itself back to their pools. To be called once.</summary>
     public void Release()
     {
+        LedgerWriter? writer = _writer;
+        long unreadBytes = _unreadBytes;
+        _unreadBytes = 0;
         _writer = null;
         _batch = null;
         Head = null;
@@ -212,7 +223,11 @@ internal sealed class Segment : IDisposable
         Return(ref _offsetsMs);
         _capacity = 0;
         _count = 0;
-        _pool.Return(this);
+        _pool.Return(this); // from here on it may be another writer's
+        if (unreadBytes > 0)
+        {
+            writer!.GiveBack(unreadBytes);
+        }
     }
 
     /// <summary>For a segment that the pool has no room for.</summary>

@@ -152,13 +152,13 @@ public sealed class FasterLogStorage : ILedgerStorage
                 return bytes;
             }
         }
-        catch (FasterException exception)
-        {
-            throw Damaged(address, exception);
-        }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
             throw new LedgerException($"Reading {Describe(address)} took longer than {_options.ReadTimeout}.", exception);
+        }
+        catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
+        {
+            throw Damaged(address, exception); // a damaged length shows in FasterLog as anything, lack of memory too
         }
 
         throw Damaged(address, null);

@@ -16,6 +16,7 @@ public sealed class LedgerOptionsTests
         { nameof(LedgerOptions.BatchBytesMax), Valid with { BatchBytesMax = 100 } },
         { nameof(LedgerOptions.EntriesPerSegmentMax), Valid with { EntriesPerSegmentMax = 0 } },
         { nameof(LedgerOptions.UnreadSegmentsPerWriterMax), Valid with { UnreadSegmentsPerWriterMax = 0 } },
+        { nameof(LedgerOptions.UnreadBytesMax), Valid with { UnreadBytesMax = 0 } },
         { nameof(LedgerOptions.SigningTimeout), Valid with { SigningTimeout = TimeSpan.Zero } },
         { nameof(LedgerOptions.AppendTimeout), Valid with { AppendTimeout = TimeSpan.FromDays(1) } },
         { nameof(LedgerOptions.EntriesPerSnapshot), Valid with { EntriesPerSnapshot = 0 } },
