@@ -142,10 +142,16 @@ public sealed class LimitOptions
     /// <summary>Most concurrent connections.</summary>
     public int ConnectionsMax { get; set; } = 1024;
 
+    /// <summary>Most calls at a time, of all connections.</summary>
+    public int CallsMax { get; set; } = 10_000;
+
+    /// <summary>Memory for messages over 64 KiB that have not arrived completely or are being decompressed, of all calls, in MiB.</summary>
+    public int UnfinishedMessagesMibMax { get; set; } = 256;
+
     /// <summary>HTTP/2 flow-control window of one stream.</summary>
     public int StreamWindowBytes { get; set; } = 1024 * 1024;
 
-    /// <summary>HTTP/2 flow-control window of one connection; times <see cref="ConnectionsMax"/> it bounds what peers can make the server hold.</summary>
+    /// <summary>HTTP/2 flow-control window of one connection. With <see cref="UnfinishedMessagesMibMax"/> it bounds what peers can make the server hold.</summary>
     public int ConnectionWindowBytes { get; set; } = 8 * 1024 * 1024;
 
     /// <summary>How long the server waits for a client that sends nothing within a call that waits for it.</summary>
