@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 case "${1:-}" in -h|--help) sed -n '2,6s/^# \{0,1\}//p' perf/run.sh; exit 0 ;; esac
 
 scripts/require.sh dotnet softhsm opensc gcc
-dotnet build perf/SealService.LoadTests -c Release -v quiet -nologo
+dotnet build perf/SealService.LoadTests -c Release -v quiet -nologo >&2 # standard output is the results
 load=artifacts/bin/SealService.LoadTests/release/SealService.LoadTests
 results=artifacts/perf/$(date -u +%Y%m%d-%H%M%S)
 

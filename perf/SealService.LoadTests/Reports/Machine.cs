@@ -1,10 +1,19 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 
 namespace SealService.LoadTests.Reports;
 
 /// <summary>What the numbers were seen on.</summary>
 internal sealed record Machine(string Processor, int Cores, double MemoryGib, string OperatingSystem, string Runtime, string LoadAverage)
 {
+    // Two servers that were just built leave some load behind; more than this for each core is somebody else's work.
+    private const double IdleLoadPerCoreMax = 0.5;
+
+    /// <summary>Whether other work ran when the suite began.</summary>
+    [JsonIgnore]
+    public bool WasBusy => double.TryParse(LoadAverage, CultureInfo.InvariantCulture, out var load) && load > IdleLoadPerCoreMax * Cores;
+
     public static Machine Capture() => new(
         ReadField("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
         Environment.ProcessorCount,

@@ -10,7 +10,8 @@ internal static class PublishedTables
 {
     private static readonly Dictionary<string, Func<Report, string>> Sections = new(StringComparer.Ordinal)
     {
-        ["machine"] = static report => FormattableString.Invariant($"Measured {report.StartedAt:yyyy-MM-dd} on {report.Machine}.\n"),
+        ["machine"] = static report => FormattableString.Invariant($"Measured {report.StartedAt:yyyy-MM-dd} on {report.Machine}.\n")
+            + (report.Machine.WasBusy ? "**The machine was busy with other work: rates and latencies are worse than it can do, and ratios are rough.**\n" : ""),
         ["results"] = Results,
         ["thresholds"] = Thresholds,
         ["headline"] = Headline,
