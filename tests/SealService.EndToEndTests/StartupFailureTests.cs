@@ -92,9 +92,24 @@ public sealed class StartupFailureTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         await File.WriteAllBytesAsync(record, bytes, TestContext.Current.CancellationToken);
 
         var before = HashOfFolder(ledger);
+        var verified = await server.RunVerbAsync("verify-ledger");
+        Assert.Equal(1, verified.ExitCode);
+        Assert.Matches("damaged|checksum|does not match", verified.Error);
         Assert.NotEqual(0, await server.TryStartAsync() ?? 0);
         Assert.Matches("damaged|checksum|does not match", server.Log);
         Assert.Equal(before, HashOfFolder(ledger));
+    }
+
+    [Fact]
+    public async Task VerifyLedger_ReadsEveryRecord()
+    {
+        await using var server = new RealServer(hsm);
+        await server.StartAsync();
+        await TestDocuments.SealAsync(server, 25);
+        Assert.Equal(0, await server.StopAsync());
+        var verified = await server.RunVerbAsync("verify-ledger");
+        Assert.True(verified.ExitCode == 0, verified.All);
+        Assert.Contains("25 entries", verified.Output, StringComparison.Ordinal);
     }
 
     [Fact]

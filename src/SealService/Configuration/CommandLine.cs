@@ -9,6 +9,7 @@ internal sealed record CommandLine(ServerVerb Verb, string? ConfigFile, IReadOnl
 
         SealService [serve] [--config FILE] [--insecure] [--listen ADDRESS:PORT] [--http ADDRESS:PORT] [--Seal:KEY=VALUE ...]
         SealService check-config [the same options]     says what is wrong with the configuration, and ends
+        SealService verify-ledger [the same options]    reads every record of every ledger and checks it; the server must not be running
         SealService healthcheck [the same options]      asks the server on this machine whether it is healthy, and ends with 0 or 1
         SealService --help | --version
 
@@ -33,6 +34,9 @@ internal sealed record CommandLine(ServerVerb Verb, string? ConfigFile, IReadOnl
                     break;
                 case "check-config" when i == 0:
                     verb = ServerVerb.CheckConfiguration;
+                    break;
+                case "verify-ledger" when i == 0:
+                    verb = ServerVerb.VerifyLedger;
                     break;
                 case "healthcheck" when i == 0:
                     verb = ServerVerb.HealthCheck;
@@ -86,6 +90,7 @@ internal enum ServerVerb
     Serve,
     CheckConfiguration,
     HealthCheck,
+    VerifyLedger,
     Help,
     Version,
 }

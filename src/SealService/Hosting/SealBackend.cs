@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using SealService.Configuration;
 using SealService.Ledger;
 using SealService.Ledger.Storage;
@@ -33,23 +34,7 @@ internal sealed class SealBackend : IAsyncDisposable
     /// <exception cref="LedgerException">A ledger can't be opened; the message names the folder or the file.</exception>
     public static async Task<SealBackend> OpenAsync(SealOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var token = await Token.OpenAsync(
-            new TokenOptions
-            {
-                ModulePath = options.Hsm.Module,
-                TokenLabel = options.Hsm.TokenLabel.Length > 0 ? options.Hsm.TokenLabel : null,
-                TokenSerial = options.Hsm.TokenSerial.Length > 0 ? options.Hsm.TokenSerial : null,
-                PinFile = options.Hsm.PinFile,
-                Sessions = options.Hsm.SessionsMax,
-                QueuedRequests = options.Hsm.QueueLengthMax,
-                SignTimeout = options.Hsm.SignTimeout,
-                ReinitializeInterval = options.Hsm.ReinitializeInterval,
-                RequireHardwareOrigin = options.Hsm.RequireHardwareOrigin,
-                Ed25519Verifier = static (key, message, signature) => VerifierKey.CreateEd25519("token", key).Verify(message, signature),
-            },
-            time,
-            loggers,
-            cancellationToken);
+        var token = await OpenTokenAsync(options, time, loggers, cancellationToken);
         var ledgers = new List<HostedLedger>();
         try
         {
@@ -67,6 +52,45 @@ internal sealed class SealBackend : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads every record of every ledger and checks it against the signed heads; a line for each ledger.</summary>
+    /// <exception cref="LedgerException">A record is damaged or missing, or the ledger is in use; the message names the place.</exception>
+    public static async Task VerifyLedgersAsync(SealOptions options, TextWriter output)
+    {
+        var loggers = NullLoggerFactory.Instance;
+        await using var token = await OpenTokenAsync(options, TimeProvider.System, loggers, CancellationToken.None);
+        foreach (var ledger in options.Ledgers)
+        {
+            var key = await token.GetSigningKeyAsync(ledger.KeyLabel, CancellationToken.None);
+            await using var storage = FasterLogStorage.Open(ledger.Folder, new FasterLogStorageOptions(), loggers);
+            var head = await SealLedger.VerifyRecordsAsync(
+                new LedgerOptions { Folder = ledger.Folder, Origin = ledger.Origin }, storage, VerifierKeyOf(ledger, key), progress: null, CancellationToken.None);
+            await output.WriteLineAsync($"Ledger {ledger.Name}: all records of {head.TreeSize} entries are whole, root hash {head.RootHash}.");
+        }
+    }
+
+    private static Task<Token> OpenTokenAsync(SealOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+        Token.OpenAsync(
+            new TokenOptions
+            {
+                ModulePath = options.Hsm.Module,
+                TokenLabel = options.Hsm.TokenLabel.Length > 0 ? options.Hsm.TokenLabel : null,
+                TokenSerial = options.Hsm.TokenSerial.Length > 0 ? options.Hsm.TokenSerial : null,
+                PinFile = options.Hsm.PinFile,
+                Sessions = options.Hsm.SessionsMax,
+                QueuedRequests = options.Hsm.QueueLengthMax,
+                SignTimeout = options.Hsm.SignTimeout,
+                ReinitializeInterval = options.Hsm.ReinitializeInterval,
+                RequireHardwareOrigin = options.Hsm.RequireHardwareOrigin,
+                Ed25519Verifier = static (key, message, signature) => VerifierKey.CreateEd25519("token", key).Verify(message, signature),
+            },
+            time,
+            loggers,
+            cancellationToken);
+
+    private static VerifierKey VerifierKeyOf(LedgerEntryOptions options, SigningKey key) => key.Algorithm == KeyAlgorithm.Ed25519
+        ? VerifierKey.CreateEd25519(options.Origin, key.PublicKey.Span)
+        : VerifierKey.CreateEcdsaP256(options.Origin, key.SubjectPublicKeyInfo.Span);
+
     /// <summary>Seals what was accepted and closes everything; may be called again.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -80,9 +104,7 @@ internal sealed class SealBackend : IAsyncDisposable
         LedgerEntryOptions options, LimitOptions limits, HsmOptions hsm, Token token, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var key = await token.GetSigningKeyAsync(options.KeyLabel, cancellationToken);
-        var verifierKey = key.Algorithm == KeyAlgorithm.Ed25519
-            ? VerifierKey.CreateEd25519(options.Origin, key.PublicKey.Span)
-            : VerifierKey.CreateEcdsaP256(options.Origin, key.SubjectPublicKeyInfo.Span);
+        var verifierKey = VerifierKeyOf(options, key);
         var ledger = await SealLedger.OpenAsync(
             new LedgerOptions
             {

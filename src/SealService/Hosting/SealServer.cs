@@ -47,6 +47,9 @@ public static class SealServer
                     return ServerExitCode.Success;
                 case ServerVerb.HealthCheck:
                     return await HealthCheck.AskAsync(options.Listen, error);
+                case ServerVerb.VerifyLedger:
+                    await SealBackend.VerifyLedgersAsync(options, output);
+                    return ServerExitCode.Success;
                 default:
                     return await ServeAsync(builder, options);
             }

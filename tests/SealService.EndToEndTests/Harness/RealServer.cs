@@ -121,6 +121,10 @@ public sealed partial class RealServer : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>Runs another verb of the server's executable with the same configuration.</summary>
+    internal Task<ProgramResult> RunVerbAsync(string verb) => Repository.RunAsync(
+        Repository.Server, [verb], _hsm.Environment.Concat(_settings).ToDictionary(StringComparer.Ordinal), DataFolder);
+
     /// <summary>Sends SIGTERM and waits for the end; the exit code.</summary>
     public async Task<int> StopAsync()
     {

@@ -124,7 +124,7 @@ public sealed class BulkAllocationTests
         return count;
     }
 
-    private sealed class Reader(PipeReader pipe) : MessageReader(pipe, messageBytesMax: 1024, acceptsCompressed: false)
+    private sealed class Reader(PipeReader pipe) : MessageReader(pipe, new ReceiveLimits(1024), acceptsCompressed: false)
     {
         protected override Exception WaitWasCancelled() => new OperationCanceledException();
 
