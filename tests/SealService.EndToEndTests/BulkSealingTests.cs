@@ -48,11 +48,13 @@ public sealed class BulkSealingTests(LimitedServer limited) : IClassFixture<Limi
         await call.WholeAsync(2, [2], id: new string('d', 129));
         await call.SendAsync(new SealDocumentsRequest
         {
-            Ref = 3, Whole = new WholeDocument { Header = new DocumentHeader { MetadataCommitment = Google.Protobuf.ByteString.CopyFrom(1, 2) } },
+            Ref = 3,
+            Whole = new WholeDocument { Header = new DocumentHeader { MetadataCommitment = Google.Protobuf.ByteString.CopyFrom(1, 2) } },
         });
         await call.SendAsync(new SealDocumentsRequest
         {
-            Ref = 4, Whole = new WholeDocument { Header = new DocumentHeader { ExpectedSha256 = Google.Protobuf.ByteString.CopyFrom(new byte[32]) } },
+            Ref = 4,
+            Whole = new WholeDocument { Header = new DocumentHeader { ExpectedSha256 = Google.Protobuf.ByteString.CopyFrom(new byte[32]) } },
         });
         await call.BeginAsync(5);
         await call.ChunkAsync(5, new byte[LimitedServer.MessageBytesMax - 1000]);

@@ -74,7 +74,8 @@ public sealed class HsmAndDiskTroubleTests(SoftHsm hsm) : IClassFixture<SoftHsm>
 
         await using var full = new RealServer(hsm, Directory.CreateTempSubdirectory("seal-data-").FullName, new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["Seal__Ledgers__0__Folder"] = Path.Combine(server.DataFolder, "ledger"), ["Seal__Ledgers__0__DiskFreeMinMib"] = "1000000",
+            ["Seal__Ledgers__0__Folder"] = Path.Combine(server.DataFolder, "ledger"),
+            ["Seal__Ledgers__0__DiskFreeMinMib"] = "1000000",
         });
         await full.StartAsync();
         var refused = await Assert.ThrowsAsync<RpcException>(() => SealOneAsync(full));

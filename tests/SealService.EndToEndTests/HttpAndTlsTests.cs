@@ -41,7 +41,8 @@ public sealed class HttpAndTlsTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         var (certificate, key) = await WriteCertificateAsync(folder);
         await using var server = new RealServer(hsm, settings: new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["Seal__Listen__CertificateFile"] = certificate, ["Seal__Listen__PrivateKeyFile"] = key,
+            ["Seal__Listen__CertificateFile"] = certificate,
+            ["Seal__Listen__PrivateKeyFile"] = key,
         });
         await server.StartAsync();
         await using var client = new SealClient(new SealClientOptions { Address = new Uri("https://" + server.GrpcAddress), CaCertificateFile = certificate });

@@ -108,8 +108,11 @@ public sealed class ReadAndVerifyTests(LimitedServer limited) : IClassFixture<Li
         var keys = new[] { Guid.NewGuid().ToString(), Guid.NewGuid().ToString(), Guid.NewGuid().ToString() };
         var request = new SealDigestsRequest
         {
-            Algorithm = DigestAlgorithm.Sha256, Digests = ByteString.CopyFrom(digests),
-            DocumentSizesBytes = { 10, -1, 30 }, IdempotencyKeys = { keys }, DocumentIds = { "", "", keys[2] },
+            Algorithm = DigestAlgorithm.Sha256,
+            Digests = ByteString.CopyFrom(digests),
+            DocumentSizesBytes = { 10, -1, 30 },
+            IdempotencyKeys = { keys },
+            DocumentIds = { "", "", keys[2] },
         };
         await call.RequestStream.WriteAsync(request, Cancellation);
         await call.RequestStream.WriteAsync(request, Cancellation); // the same keys again

@@ -13,7 +13,9 @@ public sealed class RunScriptTests
         {
             var environment = new Dictionary<string, string>(StringComparer.Ordinal)
             {
-                ["SEAL_HOME"] = home, ["SEAL_GRPC"] = "127.0.0.1:17070", ["SEAL_HTTP"] = "127.0.0.1:17071",
+                ["SEAL_HOME"] = home,
+                ["SEAL_GRPC"] = "127.0.0.1:17070",
+                ["SEAL_HTTP"] = "127.0.0.1:17071",
             };
             var first = await Repository.RunAsync(Repository.PathOf("run.sh"), ["--once"], environment);
             Assert.True(first.ExitCode == 0, first.All);
