@@ -78,8 +78,8 @@ public sealed class LedgerWriter : IDisposable
     }
 
     /// <summary>
-    /// Writes the document's entry, with its leaf hash, into this writer's segment of the batch. False, and nothing added,
-    /// when the batch or the segment has no more room: leave and wait.
+    /// Writes the document's entry into this writer's segment of the batch; leaf hashes are computed many at a time, the last ones by
+    /// <see cref="Leave"/>. False, and nothing added, when the batch or the segment has no more room: leave and wait.
     /// </summary>
     /// <param name="reference">The caller's name for the document; it comes back with the sealed segment.</param>
     /// <param name="document">The document. Its claim, if it has one, belongs to the ledger once this has returned true.</param>
@@ -113,6 +113,11 @@ public sealed class LedgerWriter : IDisposable
     {
         OpenBatch batch = _pinned ?? throw new InvalidOperationException("The writer is not inside.");
         _pinned = null;
+        if (_segmentBatch == batch)
+        {
+            _segment!.HashLeaves();
+        }
+
         batch.Unpin();
     }
 

@@ -45,7 +45,7 @@ internal sealed class RecordChain(ILedgerStorage storage, CompactRange edge, Sna
         }
 
         MerkleHash[] leafHashes = ArrayPool<MerkleHash>.Shared.Rent(record.Count);
-        HashLeaves(record, leafHashes);
+        TreeHasher.HashLeaves(record.Entries.Span, leafHashes.AsSpan(0, record.Count));
         if (record.Count > 0)
         {
             using BatchTree tree = new(Edge, leafHashes.AsSpan(0, record.Count));
@@ -90,13 +90,4 @@ internal sealed class RecordChain(ILedgerStorage storage, CompactRange edge, Sna
 
     public LedgerDamagedException Damaged(StoredRecord stored, string error) =>
         new($"The record at {storage.Describe(stored.Address)} is damaged: {error}. Nothing was changed.");
-
-    private static void HashLeaves(LedgerRecord record, MerkleHash[] leafHashes)
-    {
-        ReadOnlySpan<byte> entries = record.Entries.Span;
-        for (int i = 0; i < record.Count; i++)
-        {
-            leafHashes[i] = TreeHasher.HashLeaf(RecordCodec.TakeEntry(ref entries));
-        }
-    }
 }

@@ -11,7 +11,8 @@ namespace Grpc.Server;
 ///     while (requests.TryRead(out var message)) { ... }
 /// }
 /// </code>
-/// With <see cref="Marshallers.Raw"/> a message is valid until the next call here. Not for concurrent use.
+/// With <see cref="Marshallers.Raw"/> a message is valid until the next wait; one that came compressed only until the next call here. Not
+/// for concurrent use.
 /// </summary>
 public sealed class ServerStreamReader<T> : IAsyncStreamReader<T>
 {

@@ -6,7 +6,8 @@ using Grpc.Core;
 namespace Grpc.Wire;
 
 /// <summary>
-/// Cuts a pipe into messages and hands them out where they lie. A message is valid until the next call of any method here.
+/// Cuts a pipe into messages and hands them out where they lie. A message is valid until the next call of any method but
+/// <see cref="TryRead"/>; one that came compressed until the next call of any.
 /// Not thread-safe; server and client add what a wait and a failure mean to them.
 /// </summary>
 internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, bool acceptsCompressed) : IDisposable

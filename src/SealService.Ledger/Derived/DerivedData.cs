@@ -11,9 +11,8 @@ namespace SealService.Ledger.Derived;
 /// </summary>
 internal sealed class DerivedData : IDisposable
 {
-    private const int KeysPerEntryMax = 3;
-
     private readonly string _folder;
+    private readonly KeyQueue _keys;
     private CompactRange _edge;
     private long _lastAddress;
     private ReadOnlyMemory<byte> _lastNote;
@@ -24,6 +23,7 @@ internal sealed class DerivedData : IDisposable
         Hashes = hashes;
         Batches = batches;
         Lookup = lookup;
+        _keys = new KeyQueue(lookup);
         _edge = snapshot?.Edge ?? new CompactRange();
         _lastAddress = snapshot?.Address ?? 0;
         _lastNote = snapshot?.Note ?? default;
@@ -145,17 +145,18 @@ internal sealed class DerivedData : IDisposable
                 throw new LedgerDamagedException($"Entry {index} can't be read: {error}.");
             }
 
-            Lookup.MakeRoom(index, KeysPerEntryMax);
-            Lookup.Add(KeyPosition.FingerprintOf(LookupKind.Digest, fields.Digest), index);
+            _keys.Add(LookupKind.Digest, fields.Digest, index);
             if (!fields.DocumentId.IsEmpty)
             {
-                Lookup.Add(KeyPosition.FingerprintOf(LookupKind.DocumentId, fields.DocumentId), index);
+                _keys.Add(LookupKind.DocumentId, fields.DocumentId, index);
             }
 
             if (!fields.IdempotencyKeySha256.IsEmpty)
             {
-                Lookup.Add(KeyPosition.FingerprintOf(LookupKind.IdempotencyKey, fields.IdempotencyKeySha256), index);
+                _keys.Add(LookupKind.IdempotencyKey, fields.IdempotencyKeySha256, index);
             }
         }
+
+        _keys.Flush();
     }
 }

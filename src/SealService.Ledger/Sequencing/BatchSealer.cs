@@ -84,19 +84,17 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         foreach (Segment segment in segments)
         {
             segment.EntryBundle.CopyTo(buffer.AsSpan(at));
-            ReadOnlySpan<byte> entries = buffer.AsSpan(at, segment.EntryBundle.Length);
-            at += entries.Length;
-            foreach (ref readonly MerkleHash written in segment.LeafHashes)
+            Span<MerkleHash> hashes = leafHashes.AsSpan(position, segment.Count);
+            TreeHasher.HashLeaves(buffer.AsSpan(at, segment.EntryBundle.Length), hashes);
+            int equal = segment.LeafHashes.CommonPrefixLength(hashes);
+            if (equal < segment.Count)
             {
-                MerkleHash hash = TreeHasher.HashLeaf(RecordCodec.TakeEntry(ref entries));
-                if (hash != written)
-                {
-                    throw new LedgerException(
-                        $"Entry {firstIndex + position} changed in memory: its leaf hash was {written} and is {hash}.");
-                }
-
-                leafHashes[position++] = hash;
+                throw new LedgerException(
+                    $"Entry {firstIndex + position + equal} changed in memory: its leaf hash was {segment.LeafHashes[equal]} and is {hashes[equal]}.");
             }
+
+            at += segment.EntryBundle.Length;
+            position += segment.Count;
         }
     }
 

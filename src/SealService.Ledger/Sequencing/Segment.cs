@@ -18,6 +18,7 @@ internal sealed class Segment : IDisposable
     private const int ReservedBytesMax = 4096;
     private const int ReservedEntriesMax = 64;
     private const int ColumnsMin = 16;
+    private const int LeavesHashedAtOnce = Sha256Group.MessagesMax;
 
     private readonly SegmentPool _pool;
     private readonly byte[] _saltKey = new byte[SaltGenerator.KeyBytes];
@@ -34,6 +35,7 @@ internal sealed class Segment : IDisposable
     private uint[] _offsetsMs = [];
     private int _capacity; // of the four columns above
     private int _count;
+    private int _leafHashCount;
     private int _entriesBytes;
     private int _reservedEntries;
     private int _reservedBytes;
@@ -55,6 +57,7 @@ internal sealed class Segment : IDisposable
 
     public ReadOnlySpan<ulong> References => _references.AsSpan(0, _count);
 
+    /// <summary>Complete after <see cref="HashLeaves"/>.</summary>
     public ReadOnlySpan<MerkleHash> LeafHashes => _leafHashes.AsSpan(0, _count);
 
     public ReadOnlySpan<MerkleHash> LeftRange => _leftRange.AsSpan(0, _leftCount);
@@ -81,6 +84,7 @@ internal sealed class Segment : IDisposable
         _writer = writer;
         _batch = batch;
         _count = 0;
+        _leafHashCount = 0;
         _entriesBytes = 0;
         _reservedEntries = 1;
         _reservedBytes = firstEntryBytes + EntryPrefixBytes;
@@ -132,7 +136,6 @@ internal sealed class Segment : IDisposable
         BinaryPrimitives.WriteUInt16BigEndian(entry, (ushort)entryBytes);
         entry = entry[EntryPrefixBytes..];
         document.WriteEntry(entry, _salts.GetSalt(_count), unixMs);
-        _leafHashes[_count] = TreeHasher.HashLeaf(entry);
         _references[_count] = reference;
         _offsetsMs[_count] = (uint)(unixMs - SealedAtUnixMs);
         _entryEnds[_count] = end;
@@ -146,6 +149,18 @@ internal sealed class Segment : IDisposable
 
         _entriesBytes = end;
         _count++;
+        if (_count - _leafHashCount == LeavesHashedAtOnce)
+        {
+            HashLeaves();
+        }
+    }
+
+    /// <summary>Computes the leaf hashes of the entries that have none yet; the last time before its writer leaves the batch.</summary>
+    public void HashLeaves()
+    {
+        int begin = _leafHashCount == 0 ? 0 : _entryEnds[_leafHashCount - 1];
+        TreeHasher.HashLeaves(EntryBundle[begin..], _leafHashes.AsSpan(_leafHashCount, _count - _leafHashCount));
+        _leafHashCount = _count;
     }
 
     /// <summary>
@@ -223,6 +238,7 @@ internal sealed class Segment : IDisposable
         Return(ref _offsetsMs);
         _capacity = 0;
         _count = 0;
+        _leafHashCount = 0;
         _pool.Return(this); // from here on it may be another writer's
         if (unreadBytes > 0)
         {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using SealService.Merkle.Interop;
 using static SealService.Merkle.Interop.LibcryptoSha;
@@ -10,6 +11,7 @@ public static class TreeHasher
     private const byte LeafPrefix = 0x00;
     private const byte NodePrefix = 0x01;
     private const int PairSize = 2 * MerkleHash.Size;
+    private const int EntryPrefixBytes = sizeof(ushort);
 
     // Contexts that have taken in the prefix already: copying one costs less than two calls.
     private static readonly SHA256_CTX LeafStart = Start(LeafPrefix);
@@ -38,6 +40,43 @@ public static class TreeHasher
         return hash;
     }
 
+    /// <summary>
+    /// The leaf hashes of the first entries of a bundle, as many as there is room for. A bundle is (u16 length, big-endian; bytes)
+    /// repeated: C2SP tlog-tiles, "Log entries".
+    /// </summary>
+    /// <exception cref="ArgumentException">The bundle ends before.</exception>
+    [SkipLocalsInit]
+    public static unsafe void HashLeaves(ReadOnlySpan<byte> bundle, Span<MerkleHash> hashes)
+    {
+        byte* slots = stackalloc byte[ShortMessageLanes.SlotsBytes];
+        ShortMessageLanes lanes = new(slots);
+        while (ShortMessageLanes.Pay(hashes.Length))
+        {
+            int count = Math.Min(hashes.Length, Sha256Lanes.Count);
+            int added = 0;
+            ReadOnlySpan<byte> rest = bundle;
+            while (added < count && PeekEntry(rest) is { Length: <= ShortMessageLanes.MessageBytesMax } entry)
+            {
+                lanes.Add(LeafPrefix, entry);
+                rest = rest[(EntryPrefixBytes + entry.Length)..];
+                added++;
+            }
+
+            lanes.Finish(hashes);
+            hashes = hashes[added..];
+            bundle = rest;
+            if (added < count)
+            {
+                HashFirstLeaf(ref bundle, ref hashes); // it has no slot
+            }
+        }
+
+        while (!hashes.IsEmpty)
+        {
+            HashFirstLeaf(ref bundle, ref hashes);
+        }
+    }
+
     /// <summary>The hash of an inner node.</summary>
     [SkipLocalsInit]
     public static unsafe MerkleHash HashChildren(in MerkleHash left, in MerkleHash right)
@@ -60,6 +99,58 @@ public static class TreeHasher
             throw new ArgumentException("Each parent has two children.", nameof(children));
         }
 
+        if (ShortMessageLanes.Pay(parents.Length))
+        {
+            byte* slots = stackalloc byte[ShortMessageLanes.SlotsBytes];
+            int hashed = HashPairsSideBySide(children, parents, slots);
+            children = children[(2 * hashed)..];
+            parents = parents[hashed..];
+        }
+
+        HashPairsOneByOne(children, parents);
+    }
+
+    /// <summary>
+    /// The root of the tree, or of the subtree on its right edge, whose perfect subtrees these are, from left to right, each
+    /// smaller than the one before: H(01 || s₀ || H(01 || s₁ || …)). Of no subtrees: <see cref="EmptyRoot"/>.
+    /// </summary>
+    public static MerkleHash HashRightEdge(ReadOnlySpan<MerkleHash> subtrees)
+    {
+        if (subtrees.IsEmpty)
+        {
+            return EmptyRoot;
+        }
+
+        MerkleHash root = subtrees[^1];
+        for (int i = subtrees.Length - 2; i >= 0; i--)
+        {
+            root = HashChildren(subtrees[i], root);
+        }
+
+        return root;
+    }
+
+    private static unsafe int HashPairsSideBySide(ReadOnlySpan<MerkleHash> children, Span<MerkleHash> parents, byte* slots)
+    {
+        ShortMessageLanes lanes = new(slots);
+        int hashed = 0;
+        while (ShortMessageLanes.Pay(parents.Length - hashed))
+        {
+            int count = Math.Min(parents.Length - hashed, Sha256Lanes.Count);
+            for (int i = 0; i < count; i++)
+            {
+                lanes.Add(NodePrefix, MerkleHash.AsBytes(children.Slice(2 * (hashed + i), 2)));
+            }
+
+            lanes.Finish(parents[hashed..]);
+            hashed += count;
+        }
+
+        return hashed;
+    }
+
+    private static unsafe void HashPairsOneByOne(ReadOnlySpan<MerkleHash> children, Span<MerkleHash> parents)
+    {
         if (!LibcryptoSha.IsAvailable)
         {
             for (int i = 0; i < parents.Length; i++)
@@ -83,24 +174,22 @@ public static class TreeHasher
         }
     }
 
-    /// <summary>
-    /// The root of the tree, or of the subtree on its right edge, whose perfect subtrees these are, from left to right, each
-    /// smaller than the one before: H(01 || s₀ || H(01 || s₁ || …)). Of no subtrees: <see cref="EmptyRoot"/>.
-    /// </summary>
-    public static MerkleHash HashRightEdge(ReadOnlySpan<MerkleHash> subtrees)
+    private static void HashFirstLeaf(ref ReadOnlySpan<byte> bundle, ref Span<MerkleHash> hashes)
     {
-        if (subtrees.IsEmpty)
+        ReadOnlySpan<byte> entry = PeekEntry(bundle);
+        hashes[0] = HashLeaf(entry);
+        hashes = hashes[1..];
+        bundle = bundle[(EntryPrefixBytes + entry.Length)..];
+    }
+
+    private static ReadOnlySpan<byte> PeekEntry(ReadOnlySpan<byte> bundle)
+    {
+        if (!BinaryPrimitives.TryReadUInt16BigEndian(bundle, out ushort length) || bundle.Length < EntryPrefixBytes + length)
         {
-            return EmptyRoot;
+            throw new ArgumentException("The bundle ends before its last entry.", nameof(bundle));
         }
 
-        MerkleHash root = subtrees[^1];
-        for (int i = subtrees.Length - 2; i >= 0; i--)
-        {
-            root = HashChildren(subtrees[i], root);
-        }
-
-        return root;
+        return bundle.Slice(EntryPrefixBytes, length);
     }
 
     private static unsafe SHA256_CTX Start(byte prefix)

@@ -92,6 +92,7 @@ public sealed class BatchSealerTests : IDisposable
             segment.Add((ulong)i, document, entryBytes, 1000);
         }
 
+        segment.HashLeaves(); // as its writer does before it leaves
         return segment;
     }
 }

@@ -22,10 +22,11 @@ internal readonly record struct KeyPosition(ulong Fingerprint, long Index) : ICo
         Span<byte> input = stackalloc byte[1 + KeyBytesMax];
         input[0] = (byte)kind;
         key.CopyTo(input[1..]);
-        Span<byte> digest = stackalloc byte[MerkleHash.Size];
-        Sha256.HashData(input[..(1 + key.Length)], digest);
-        return BinaryPrimitives.ReadUInt64BigEndian(digest);
+        return FingerprintOf(Sha256.HashData(input[..(1 + key.Length)]));
     }
+
+    /// <summary>The fingerprint of the key with this SHA-256(kind || key).</summary>
+    public static ulong FingerprintOf(in MerkleHash hash) => BinaryPrimitives.ReadUInt64BigEndian(hash.AsSpan());
 
     public static bool operator <(KeyPosition left, KeyPosition right) => left.CompareTo(right) < 0;
 

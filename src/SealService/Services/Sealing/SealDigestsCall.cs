@@ -17,7 +17,7 @@ internal sealed class SealDigestsCall(LedgerDirectory ledgers, LimitOptions limi
     private readonly DocumentFields _fields = new();
 
     /// <summary>Runs the call to its end.</summary>
-    public Task RunAsync() => loop.RunAsync(HandleAsync);
+    public Task RunAsync() => loop.RunAsync(HandleAsync, finish: static () => default);
 
     public void Dispose() => loop.Stream?.Dispose();
 

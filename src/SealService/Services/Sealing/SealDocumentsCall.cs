@@ -10,20 +10,19 @@ namespace SealService.Services.Sealing;
 
 /// <summary>
 /// One call of <c>seal.v1.Sealing/SealDocuments</c>: reads messages in the transport's buffers, hashes what they carry, and hands each
-/// document to its <see cref="SealingStream"/>. One loop, one document at a time.
+/// document to its <see cref="SealingStream"/>, in the order in which they came. One loop.
 /// </summary>
 internal sealed class SealDocumentsCall(LedgerDirectory ledgers, LimitOptions limits, SealingLoop loop, ServerStreamWriter<SealingAnswer> responses, CancellationToken cancellationToken)
     : IDisposable
 {
     private readonly Dictionary<ulong, OpenDocument> _open = [];
     private readonly Stack<OpenDocument> _closed = []; // to be used again
-    private readonly DocumentFields _wholeFields = new();
-    private readonly Sha256Incremental _wholeHash = new();
+    private readonly DocumentGroup _group = new();
 
     /// <summary>Runs the call to its end.</summary>
     public async Task RunAsync()
     {
-        await loop.RunAsync(HandleAsync);
+        await loop.RunAsync(HandleAsync, SealGroupAsync);
         if (_open.Count > 0)
         {
             throw BadRequest.Of("end", $"is missing for {_open.Count} documents that were begun; they were not sealed");
@@ -33,7 +32,7 @@ internal sealed class SealDocumentsCall(LedgerDirectory ledgers, LimitOptions li
     public void Dispose()
     {
         loop.Stream?.Dispose();
-        _wholeHash.Dispose();
+        _group.Dispose();
         foreach (var document in _open.Values.Concat(_closed))
         {
             document.Dispose();
@@ -42,14 +41,14 @@ internal sealed class SealDocumentsCall(LedgerDirectory ledgers, LimitOptions li
 
     private ValueTask HandleAsync(in ReadOnlySequence<byte> bytes)
     {
-        if (bytes.Length > LongHashBytesMin)
-        {
-            loop.Stream?.Pause(); // reading and hashing it would keep the ledger waiting for this visitor
-        }
-
         if (!SealDocumentsMessage.TryRead(bytes, out var message))
         {
             throw BadRequest.Of("part", "is missing, given twice, or the message is not valid protobuf");
+        }
+
+        if (message.Part != DocumentsPart.Whole && !_group.IsEmpty)
+        {
+            return SealGroupThenAsync(bytes); // first come, first sealed
         }
 
         if (message.Part == DocumentsPart.Options)
@@ -84,8 +83,8 @@ internal sealed class SealDocumentsCall(LedgerDirectory ledgers, LimitOptions li
 
     private ValueTask SealWhole(SealingStream stream, in SealDocumentsMessage message)
     {
-        _wholeFields.Reset();
-        if (!_wholeFields.TryRead(message.Header, out var error))
+        var fields = _group.NextFields;
+        if (!fields.TryRead(message.Header, out var error))
         {
             return stream.FailAsync(message.Reference, StatusCode.InvalidArgument, error.Message);
         }
@@ -100,8 +99,16 @@ internal sealed class SealDocumentsCall(LedgerDirectory ledgers, LimitOptions li
             return stream.FailAsync(message.Reference, StatusCode.InvalidArgument, "ref is that of a document that was begun and has not ended.");
         }
 
-        _wholeHash.Append(message.Content);
-        return stream.SealAsync(message.Reference, EntryKind.Document, _wholeHash.Finish(), message.Content.Length, _wholeFields);
+        _group.Add(message.Reference, message.Content);
+        return _group.IsFull ? SealGroupAsync() : default;
+    }
+
+    private ValueTask SealGroupAsync() => _group.IsEmpty ? default : _group.SealAsync(loop.Stream!);
+
+    private async ValueTask SealGroupThenAsync(ReadOnlySequence<byte> bytes)
+    {
+        await SealGroupAsync();
+        await HandleAsync(bytes);
     }
 
     private ValueTask Begin(SealingStream stream, in SealDocumentsMessage message)
@@ -185,9 +192,6 @@ internal sealed class SealDocumentsCall(LedgerDirectory ledgers, LimitOptions li
 
     private OpenDocument Find(ulong reference, string part) =>
         _open.TryGetValue(reference, out var document) ? document : throw BadRequest.Of("ref", $"{reference} of a message with {part} is not that of a document that was begun");
-
-    /// <summary>Above this size hashing takes longer than the ledger should wait for a visitor (some 10 µs).</summary>
-    private const int LongHashBytesMin = 16 * 1024;
 
     private string DocumentTooLarge => $"The document is larger than {limits.DocumentBytesMax} bytes (Seal:Limits:DocumentBytesMax).";
 }

@@ -5,7 +5,7 @@ using Grpc.Server;
 
 namespace SealService.Services.Sealing;
 
-/// <summary>Takes one message of a sealing stream, in the transport's buffers; it is valid until the task has completed.</summary>
+/// <summary>Takes one message of a sealing stream, in the transport's buffers; it is valid until the handler that was given beside it has run.</summary>
 internal delegate ValueTask SealingMessageHandler(in ReadOnlySequence<byte> message);
 
 /// <summary>The reading side of a sealing stream, from its first message until everything that it brought has been answered.</summary>
@@ -19,15 +19,17 @@ internal sealed class SealingLoop(ServerStreamReader<ReadOnlySequence<byte>> req
 
     /// <summary>
     /// True when to read a message can take milliseconds (it is compressed, or a batch): then the visit to the open batch ends after each,
-    /// because the ledger waits for its visitors.
+    /// because the ledger waits for its visitors, and no message is kept: a compressed one is there only until the next is read.
     /// </summary>
     public bool PausesAfterEach { get; init; }
 
     /// <summary>Hands each message to <paramref name="handle"/> and waits for all answers.</summary>
+    /// <param name="handle">Takes one message.</param>
+    /// <param name="finish">Finishes with messages that were kept: after it, they are not there any more.</param>
     /// <exception cref="RpcException">UNAVAILABLE: the server is stopping. Or whatever ended the answering side.</exception>
-    public async Task RunAsync(SealingMessageHandler handle)
+    public async Task RunAsync(SealingMessageHandler handle, Func<ValueTask> finish)
     {
-        var drained = await ReadAsync(handle);
+        var drained = await ReadAsync(handle, finish);
         if (Stream is { } stream)
         {
             try
@@ -47,14 +49,14 @@ internal sealed class SealingLoop(ServerStreamReader<ReadOnlySequence<byte>> req
     }
 
     // True when it ended because the server is stopping.
-    private async Task<bool> ReadAsync(SealingMessageHandler handle)
+    private async Task<bool> ReadAsync(SealingMessageHandler handle, Func<ValueTask> finish)
     {
         using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
         try
         {
             while (await requests.WaitToReadAsync(until.Token))
             {
-                await HandleWhatIsThereAsync(handle);
+                await HandleWhatIsThereAsync(handle, finish);
                 Stream?.Pause();
                 stopping.ThrowIfCancellationRequested();
                 if (Stream is { Ended.IsCancellationRequested: true } ended)
@@ -76,7 +78,7 @@ internal sealed class SealingLoop(ServerStreamReader<ReadOnlySequence<byte>> req
         }
     }
 
-    private async ValueTask HandleWhatIsThereAsync(SealingMessageHandler handle)
+    private async ValueTask HandleWhatIsThereAsync(SealingMessageHandler handle, Func<ValueTask> finish)
     {
         while (!stopping.IsCancellationRequested && requests.TryRead(out var message))
         {
@@ -88,8 +90,11 @@ internal sealed class SealingLoop(ServerStreamReader<ReadOnlySequence<byte>> req
 
             if (PausesAfterEach)
             {
+                await finish();
                 Stream?.Pause();
             }
         }
+
+        await finish();
     }
 }
