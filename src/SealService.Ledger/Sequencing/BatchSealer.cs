@@ -6,16 +6,20 @@ using SealService.Merkle;
 namespace SealService.Ledger.Sequencing;
 
 /// <summary>
-/// Makes one durable, verified batch of the segments of a closed one. Whatever it throws but <see cref="NotSealedException"/>
-/// leaves the ledger's state unknown.
+/// Makes one durable, verified batch of the segments of a closed one, in two steps: a batch may be signed while the one before it is
+/// being written. Whatever they throw but <see cref="NotSealedException"/> leaves the ledger's state unknown.
 /// </summary>
 internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority authority, LedgerMetrics metrics, TimeProvider time)
 {
+    private long _unwrittenBytes; // of records that are signed; interlocked
+
     /// <summary>
-    /// 1 lines the entries up and hashes them again, 2 extends the tree, 3 has its head signed, 4 makes entries and head
-    /// durable, 5 verifies each segment against that head.
+    /// 1 lines the entries up and hashes them again, 2 extends the tree, 3 has its head signed. Nothing is persisted.
     /// </summary>
-    public async ValueTask<SealedBatch> SealAsync(IReadOnlyList<Segment> segments, CompactRange edge, SignedHead head)
+    /// <param name="segments">The batch; none is empty.</param>
+    /// <param name="edge">The tree so far.</param>
+    /// <param name="head">The head that was signed last.</param>
+    public async ValueTask<SignedBatch> SignAsync(IReadOnlyList<Segment> segments, CompactRange edge, SignedHead head)
     {
         int count = 0;
         int entriesBytes = 0;
@@ -25,49 +29,60 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
             entriesBytes += segment.EntryBundle.Length;
         }
 
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(RecordCodec.GetSize(entriesBytes, LedgerOptions.RecordOverheadBytesMax));
+        int recordBytesMax = RecordCodec.GetSize(entriesBytes, LedgerOptions.RecordOverheadBytesMax);
+        ThrowIfFull(recordBytesMax);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(recordBytesMax);
         MerkleHash[] leafHashes = ArrayPool<MerkleHash>.Shared.Rent(count);
+        BatchTree? tree = null;
         try
         {
-            ThrowIfFull(RecordCodec.GetSize(entriesBytes, LedgerOptions.RecordOverheadBytesMax));
-
             // 1
             LineUp(segments, edge.End, buffer, leafHashes);
 
             // 2
-            using BatchTree tree = new(edge, leafHashes.AsSpan(0, count));
+            tree = new BatchTree(edge, leafHashes.AsSpan(0, count));
             ThrowUnlessExtends(edge, head, tree);
 
             // 3
             long started = time.GetTimestamp();
             byte[] note = await authority.SignAsync(tree.TreeSize, tree.RootHash);
             metrics.Signed(time.GetElapsedTime(started));
-
-            // 4
             int recordBytes = RecordCodec.Complete(buffer, edge.End, count, entriesBytes, note);
-            started = time.GetTimestamp();
-            long address = await appender.AppendAsync(buffer.AsMemory(0, recordBytes));
-            metrics.Committed(time.GetElapsedTime(started));
-
-            // 5
-            PlaceAndVerify(segments, edge.End, tree);
+            Interlocked.Add(ref _unwrittenBytes, recordBytes);
             LedgerRecord record = new(edge.End, count, buffer.AsMemory(RecordCodec.HeaderBytes, entriesBytes), note);
-            SignedHead signed = new(tree.TreeSize, tree.RootHash, note);
-            return new SealedBatch(record, buffer, leafHashes, address, tree.ToCompactRange(), signed);
+            return new SignedBatch(segments, record, buffer, recordBytes, leafHashes, tree);
         }
-        catch (NotSealedException)
+        catch
         {
-            // After any other failure the buffers are left alone: an append that hangs may still read them.
+            tree?.Dispose();
             ArrayPool<byte>.Shared.Return(buffer);
             ArrayPool<MerkleHash>.Shared.Return(leafHashes);
             throw;
         }
     }
 
+    /// <summary>
+    /// 4 makes entries and head durable, and meanwhile 5 verifies each segment against that head. The batch before has been written.
+    /// After a failure the buffers are left alone: an append that hangs may still read them.
+    /// </summary>
+    public async ValueTask<SealedBatch> WriteAsync(SignedBatch batch)
+    {
+        // 4
+        long started = time.GetTimestamp();
+        ValueTask<long> appending = appender.AppendAsync(batch.RecordBytes);
+
+        // 5
+        PlaceAndVerify(batch);
+        long address = await appending;
+        metrics.Committed(time.GetElapsedTime(started));
+        Interlocked.Add(ref _unwrittenBytes, -batch.RecordBytes.Length);
+        return batch.ToSealed(address);
+    }
+
     /// <summary>Better to refuse while everything is known than to fail in the middle of a write.</summary>
     private void ThrowIfFull(int recordBytes)
     {
-        if (!appender.HasRoomFor(recordBytes))
+        if (!appender.HasRoomFor(Interlocked.Read(ref _unwrittenBytes) + recordBytes))
         {
             throw new NotSealedException(LedgerError.StorageFull, "The ledger's storage is nearly full.");
         }
@@ -98,7 +113,7 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         }
     }
 
-    /// <summary>Never sign a head that is lower than the last persisted one, or one beside it.</summary>
+    /// <summary>Never sign a head that is lower than the last signed one, or one beside it.</summary>
     private static void ThrowUnlessExtends(CompactRange edge, SignedHead head, BatchTree tree)
     {
         bool isOfHead = edge.Begin == 0 && edge.End == head.TreeSize && edge.GetRootHash() == head.RootHash;
@@ -108,11 +123,12 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         }
     }
 
-    private static void PlaceAndVerify(IReadOnlyList<Segment> segments, long firstIndex, BatchTree tree)
+    private static void PlaceAndVerify(SignedBatch batch)
     {
-        foreach (Segment segment in segments)
+        long firstIndex = batch.Record.FirstIndex;
+        foreach (Segment segment in batch.Segments)
         {
-            if (!segment.TryPlace(firstIndex, tree))
+            if (!segment.TryPlace(firstIndex, batch.Tree))
             {
                 throw new LedgerException(
                     $"The proofs of the {segment.Count} entries from {firstIndex} on do not lead to the signed root.");
@@ -121,6 +137,6 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
             firstIndex += segment.Count;
         }
 
-        Debug.Assert(firstIndex == tree.TreeSize, "all entries have been placed");
+        Debug.Assert(firstIndex == batch.Tree.TreeSize, "all entries have been placed");
     }
 }

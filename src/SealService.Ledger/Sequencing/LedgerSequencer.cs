@@ -5,8 +5,8 @@ using SealService.Merkle;
 namespace SealService.Ledger.Sequencing;
 
 /// <summary>
-/// The one loop that extends the ledger: it swaps the open batch as soon as the last one is done, seals it, and only then
-/// wakes its waiters. While one batch is signed and written the next one fills.
+/// The one loop that extends the ledger: it swaps the open batch as soon as the last one is signed, has it signed, and writes it once
+/// the one before is written; only then its waiters are woken. So while one batch is written the next is signed, and a third fills.
 /// </summary>
 /// <remarks>
 /// Two severities. No signature or no room: this batch's waiters fail, nothing was persisted, the tree is unchanged.
@@ -21,12 +21,13 @@ internal sealed class LedgerSequencer
     private readonly ILogger _logger;
     private readonly AsyncSignal _wake = new();
     private readonly Watermark _treeSize;
-    private readonly List<Segment> _pending = []; // of the batch that is being sealed, not yet completed; owned by the loop
-    private CompactRange _edge; // owned by the loop
-    private volatile SignedHead _head; // written by the loop
+    private CompactRange _edge; // of what is signed; owned by the loop
+    private SignedHead _signed; // the last head that was signed; owned by the loop
+    private Task _writing = Task.CompletedTask; // of the batch that was signed last; never fails; owned by the loop
+    private volatile SignedHead _head; // the last one that is durable
     private volatile OpenBatch? _open; // written by the loop; null when nothing more is accepted
-    private volatile OpenBatch? _sealing; // written by the loop
     private volatile bool _stopping;
+    private long _entriesClosed; // the room taken in batches that are closed and not yet sealed; interlocked
 
     public LedgerSequencer(
         LedgerOptions options, BatchSealer sealer, LedgerClock clock, SegmentPool segments, LedgerIndexer indexer, LedgerFault fault,
@@ -41,6 +42,7 @@ internal sealed class LedgerSequencer
         _fault = fault;
         _edge = edge;
         _head = head;
+        _signed = head;
         _treeSize = new Watermark(head.TreeSize);
         _metrics = metrics;
         _logger = logger;
@@ -60,8 +62,8 @@ internal sealed class LedgerSequencer
 
     public SignedHead Head => _head;
 
-    /// <summary>The room that writers have taken in the open batch and in the one that is being sealed.</summary>
-    public long EntriesWaiting => (_open?.ReservedEntries ?? 0) + (long)(_sealing?.ReservedEntries ?? 0);
+    /// <summary>The room that writers have taken in the open batch and in those that are being sealed.</summary>
+    public long EntriesWaiting => (_open?.ReservedEntries ?? 0) + Interlocked.Read(ref _entriesClosed);
 
     /// <summary>Says that the open batch has its first entries, or that there is something else to look at.</summary>
     public void Wake() => _wake.Set();
@@ -72,25 +74,10 @@ internal sealed class LedgerSequencer
         while (_open is not null)
         {
             await _wake.WaitAsync();
-            await SwapAsync(last: _stopping || _fault.Exception is not null);
-            try
-            {
-                if (_fault.Exception is { } fault)
-                {
-                    throw fault;
-                }
-
-                await SealAsync();
-            }
-#pragma warning disable CA1031 // whatever it is, the ledger's state is unknown and must be said to be
-            catch (Exception exception)
-            {
-                await FailEverythingAsync(exception);
-            }
-#pragma warning restore CA1031
-            _sealing = null;
+            await SealAsync(await SwapAsync(last: _stopping || _fault.Exception is not null));
         }
 
+        await _writing;
         Unread.WakeAll(); // to see that there is no open batch any more
         _treeSize.End(new LedgerException("The ledger has stopped.", _fault.Exception));
     }
@@ -110,47 +97,88 @@ internal sealed class LedgerSequencer
         return _head;
     }
 
-    /// <summary>Opens the next batch, or none, waits until the writers are out of this one and takes its segments.</summary>
-    private async ValueTask SwapAsync(bool last)
+    /// <summary>Opens the next batch, or none, waits until the writers are out of this one and takes it.</summary>
+    private async ValueTask<OpenBatch> SwapAsync(bool last)
     {
         OpenBatch batch = _open!;
-        _sealing = batch;
         batch.Close();
+        Interlocked.Add(ref _entriesClosed, batch.ReservedEntries);
         _open = last ? null : NewBatch(); // its floor is read after the close
         batch.ReleaseWaiters();
         await batch.WaitUntilDrainedAsync();
-        _pending.AddRange(batch.Segments);
+        return batch;
     }
 
     private OpenBatch NewBatch() => new(Options.EntriesPerBatchMax, Options.BatchBytesMax, Clock.Read());
 
-    private async ValueTask SealAsync()
+    /// <summary>Signs a closed batch, and begins to write it when the one before is written.</summary>
+    private async ValueTask SealAsync(OpenBatch batch)
     {
-        DropEmpty();
-        if (_pending.Count == 0)
-        {
-            return;
-        }
-
-        SealedBatch batch;
+        List<Segment> segments = batch.Segments;
         try
         {
-            batch = await _sealer.SealAsync(_pending, _edge, _head);
+            ThrowIfFaulted();
+            DropEmpty(segments);
+            SignedBatch? signed = segments.Count == 0 ? null : await TrySignAsync(segments);
+            if (signed is not null)
+            {
+                _edge = signed.Edge;
+                _signed = signed.Head;
+                await _writing;
+                ThrowIfFaulted(); // it did not get there, and this batch lies on top of it
+                _writing = WriteAsync(signed, batch);
+                return;
+            }
+        }
+#pragma warning disable CA1031 // whatever it is, the ledger's state is unknown and must be said to be
+        catch (Exception exception)
+        {
+            await FailEverythingAsync(segments, exception);
+        }
+#pragma warning restore CA1031
+        IsDone(batch);
+    }
+
+    /// <summary>Null when the batch could not be signed: its waiters know, and the tree is as it was.</summary>
+    private async ValueTask<SignedBatch?> TrySignAsync(List<Segment> segments)
+    {
+        try
+        {
+            return await _sealer.SignAsync(segments, _edge, _signed);
         }
         catch (NotSealedException exception)
         {
-            FailUnsealed(exception);
-            return;
+            await _writing; // its waiters come first
+            FailUnsealed(segments, exception);
+            return null;
         }
+    }
 
-        Publish(batch);
-        await _indexer.EnqueueAsync(batch);
+    /// <summary>Writes a signed batch and wakes its waiters; never throws.</summary>
+    private async Task WriteAsync(SignedBatch signed, OpenBatch batch)
+    {
+        await Task.Yield(); // the loop goes on
+        try
+        {
+            SealedBatch written = await _sealer.WriteAsync(signed);
+            IsDone(batch);
+            Publish(written, batch.Segments);
+            await _indexer.EnqueueAsync(written);
+        }
+#pragma warning disable CA1031 // as in SealAsync
+        catch (Exception exception)
+        {
+            _fault.Raise(exception);
+            Fail(batch.Segments, StateUnknown(exception));
+            Wake(); // to fail whoever waits in the batches behind
+        }
+#pragma warning restore CA1031
     }
 
     /// <summary>A segment without entries is one whose first document its writer could not write after all.</summary>
-    private void DropEmpty()
+    private static void DropEmpty(List<Segment> segments)
     {
-        _pending.RemoveAll(segment =>
+        segments.RemoveAll(segment =>
         {
             bool isEmpty = segment.Count == 0;
             if (isEmpty)
@@ -162,49 +190,63 @@ internal sealed class LedgerSequencer
         });
     }
 
-    private void Publish(SealedBatch batch)
+    private void Publish(SealedBatch batch, List<Segment> segments)
     {
-        _edge = batch.Edge;
         _head = batch.Head;
         _metrics.BatchSealed(batch.Record.Count);
-        LedgerLog.Sealed(_logger, batch.Record.Count, _pending.Count, batch.Head.TreeSize, batch.Record.Entries.Length);
-        foreach (Segment segment in _pending)
+        LedgerLog.Sealed(_logger, batch.Record.Count, segments.Count, batch.Head.TreeSize, batch.Record.Entries.Length);
+        foreach (Segment segment in segments)
         {
             segment.CollectClaims(batch.Claims);
             segment.CompleteSealed(batch.Head); // from here on it is its reader's
         }
 
-        _pending.Clear();
+        segments.Clear();
         _treeSize.AdvanceTo(batch.Head.TreeSize);
     }
 
-    private void FailUnsealed(NotSealedException exception)
+    private void IsDone(OpenBatch batch) => Interlocked.Add(ref _entriesClosed, -batch.ReservedEntries);
+
+    private void FailUnsealed(List<Segment> segments, NotSealedException exception)
     {
-        int entries = _pending.Sum(segment => segment.Count);
-        LedgerLog.NotSealed(_logger, _head.TreeSize + entries, entries, exception);
+        int entries = segments.Sum(segment => segment.Count);
+        LedgerLog.NotSealed(_logger, _signed.TreeSize + entries, entries, exception);
         _metrics.BatchFailed();
-        FailPending(new LedgerFailure(exception.Error, exception.Message, exception));
+        Fail(segments, new LedgerFailure(exception.Error, exception.Message, exception));
     }
 
-    private async ValueTask FailEverythingAsync(Exception exception)
+    private async ValueTask FailEverythingAsync(List<Segment> segments, Exception exception)
     {
         _fault.Raise(exception);
         if (_open is not null)
         {
-            await SwapAsync(last: true);
+            OpenBatch last = await SwapAsync(last: true);
+            segments.AddRange(last.Segments);
+            IsDone(last);
         }
 
-        FailPending(new LedgerFailure(
-            LedgerError.StateUnknown, "A write or a verification failed: whether the documents are sealed is not known.", exception));
+        await _writing; // its waiters come first
+        Fail(segments, StateUnknown(exception));
     }
 
-    private void FailPending(LedgerFailure failure)
+    private void ThrowIfFaulted()
     {
-        foreach (Segment segment in _pending)
+        if (_fault.Exception is { } fault)
+        {
+            throw fault;
+        }
+    }
+
+    private static LedgerFailure StateUnknown(Exception exception) =>
+        new(LedgerError.StateUnknown, "A write or a verification failed: whether the documents are sealed is not known.", exception);
+
+    private static void Fail(List<Segment> segments, LedgerFailure failure)
+    {
+        foreach (Segment segment in segments)
         {
             segment.CompleteFailed(failure);
         }
 
-        _pending.Clear();
+        segments.Clear();
     }
 }

@@ -98,7 +98,7 @@ public sealed class FasterLogStorage : ILedgerStorage
         }
     }
 
-    public bool HasRoomFor(int recordBytes) => new DriveInfo(_recordsFolder).AvailableFreeSpace - recordBytes >= _options.FreeBytesMin;
+    public bool HasRoomFor(long bytes) => new DriveInfo(_recordsFolder).AvailableFreeSpace - bytes >= _options.FreeBytesMin;
 
     public async ValueTask<long> AppendAsync(ReadOnlyMemory<byte> record, CancellationToken cancellationToken)
     {

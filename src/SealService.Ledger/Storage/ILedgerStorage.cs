@@ -18,7 +18,7 @@ public interface ILedgerStorage : IAsyncDisposable
     bool IsEmpty { get; }
 
     /// <summary>Whether there is room for a record of that size. Asked before each append, while refusing is still easy.</summary>
-    bool HasRoomFor(int recordBytes);
+    bool HasRoomFor(long bytes);
 
     /// <summary>
     /// Appends a record and returns its address once it is durable. An exception of any kind means that it may or may not

@@ -98,7 +98,7 @@ public sealed class MemoryLedgerStorage : ILedgerStorage
         }
     }
 
-    public bool HasRoomFor(int recordBytes) => !IsFull;
+    public bool HasRoomFor(long bytes) => !IsFull;
 
     public async ValueTask<long> AppendAsync(ReadOnlyMemory<byte> record, CancellationToken cancellationToken)
     {

@@ -3,7 +3,7 @@ namespace SealService.Ledger.Storage;
 /// <summary>Appends within a time limit: a device that died may never call back.</summary>
 internal sealed class RecordAppender(ILedgerStorage storage, TimeSpan timeout, TimeProvider time)
 {
-    public bool HasRoomFor(int recordBytes) => storage.HasRoomFor(recordBytes);
+    public bool HasRoomFor(long bytes) => storage.HasRoomFor(bytes);
 
     /// <summary>Returns the record's address once it is durable; whatever is thrown leaves that open.</summary>
     public async ValueTask<long> AppendAsync(ReadOnlyMemory<byte> record)

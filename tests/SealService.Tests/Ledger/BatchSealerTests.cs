@@ -37,7 +37,7 @@ public sealed class BatchSealerTests : IDisposable
     public async Task Seal_SoundSegments_WritesOneRecordWithTheSignedHead()
     {
         Segment[] segments = [MakeSegment(3), MakeSegment(5)];
-        SealedBatch batch = await _sealer.SealAsync(segments, new CompactRange(), EmptyHead);
+        SealedBatch batch = await _sealer.WriteAsync(await _sealer.SignAsync(segments, new CompactRange(), EmptyHead));
         Assert.Equal((8, 0L, 3L), (batch.Head.TreeSize, segments[0].FirstIndex, segments[1].FirstIndex));
         Assert.Equal(1, _storage.Count);
         Assert.True(RecordCodec.TryRead(_storage[0], out LedgerRecord record, out string? error), error);
@@ -68,7 +68,7 @@ public sealed class BatchSealerTests : IDisposable
 
     private async Task ExpectRefusedAsync(Segment segment, CompactRange edge, SignedHead head)
     {
-        await Assert.ThrowsAnyAsync<Exception>(async () => await _sealer.SealAsync([segment], edge, head));
+        await Assert.ThrowsAnyAsync<Exception>(async () => await _sealer.SignAsync([segment], edge, head));
         Assert.Equal(0, _signer.Signatures);
         Assert.Equal(0, _storage.Count);
     }

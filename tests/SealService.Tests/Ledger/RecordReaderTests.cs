@@ -62,7 +62,7 @@ public sealed class RecordReaderTests
 
         public bool IsEmpty => false;
 
-        public bool HasRoomFor(int recordBytes) => false;
+        public bool HasRoomFor(long bytes) => false;
 
         public async ValueTask<byte[]> ReadAsync(long address, CancellationToken cancellationToken)
         {
