@@ -6,6 +6,7 @@ Usage: interop_server.py [PORT]        default: any free port
 Prints its address, then serves on 127.0.0.1 until it is ended. grpcio does not tell whether a request was compressed, so
 expect_compressed is not checked. Needs grpcio and protoc.
 """
+import signal
 import sys
 import time
 from concurrent import futures
@@ -103,6 +104,7 @@ def main():
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     server.add_generic_rpc_handlers((handlers(),))
     port = server.add_insecure_port(f"127.0.0.1:{sys.argv[1] if len(sys.argv) > 1 else 0}")
+    signal.signal(signal.SIGTERM, lambda *_: server.stop(grace=None))
     server.start()
     print(f"http://127.0.0.1:{port}", flush=True)
     server.wait_for_termination()
