@@ -21,20 +21,21 @@ logs=$(mktemp -d)
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null; wait; rm -rf "$logs"' EXIT
 
-start() { # NAME COMMAND...: starts a server and waits for its address, which becomes the variable NAME
-    local log=$logs/$1 name=$1
-    shift
+start() { # COMMAND...: starts a server, which prints its address when it serves; $address is that
+    local log=$logs/${#servers[@]}
     "$@" >"$log" &
     servers+=($!)
     until [ -s "$log" ]; do
         kill -0 "${servers[-1]}"
         read -r -t 0.1 <> <(:) || :
     done
-    read -r "${name?}" <"$log"
+    read -r address <"$log"
 }
 
-start ours "$root/artifacts/bin/InteropServer/release/InteropServer"
-start grpcio "$python" "$here/grpc-python/interop_server.py"
+start "$root/artifacts/bin/InteropServer/release/InteropServer"
+ours=$address
+start "$python" "$here/grpc-python/interop_server.py"
+grpcio=$address
 
 status=0
 run() { # TITLE COMMAND...

@@ -212,6 +212,7 @@ function createClient(address, options = {}) {
 
 async function main() {
   const address = process.argv[2];
+  const watch = setTimeout(() => process.exit(1), 120_000); // a call that never ends
   let failed = 0;
   for (const [name, run] of Object.entries(cases)) {
     const client = createClient(address);
@@ -226,6 +227,7 @@ async function main() {
   }
   console.log(`${Object.keys(cases).length - failed} passed, ${failed} failed`);
   process.exitCode = failed ? 1 : 0;
+  clearTimeout(watch);
 }
 
 main();

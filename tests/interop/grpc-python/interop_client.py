@@ -5,6 +5,7 @@ Usage: interop_client.py HOST:PORT
 
 Needs grpcio and protoc. Exits with 1 when a case fails.
 """
+import signal
 import sys
 import time
 
@@ -239,6 +240,7 @@ CASES = [
 
 def main():
     address = sys.argv[1]
+    signal.alarm(120)  # a call that never ends
     failed = 0
     for case in CASES:
         with grpc.insecure_channel(address) as channel:
