@@ -113,11 +113,8 @@ internal static class StreamingCases
     public static Task TimeoutOnSleepingServer(InteropPeer peer) => peer.WithClientAsync(async client =>
     {
         using var call = client.FullDuplexCall(deadline: DateTime.UtcNow.AddMilliseconds(1));
-        await Expect.StatusAsync(StatusCode.DeadlineExceeded, async () =>
-        {
-            await call.RequestStream.WriteAsync(new StreamingOutputCallRequest { Payload = Zeros(27182) });
-            await call.ResponseStream.MoveNext();
-        });
+        await WriteWhileTakenAsync(call.RequestStream, new StreamingOutputCallRequest { Payload = Zeros(27182) }, times: 1);
+        await Expect.StatusAsync(StatusCode.DeadlineExceeded, () => call.ResponseStream.MoveNext());
     });
 
     /// <summary>The server's error must arrive although the client has more to send.</summary>
@@ -128,21 +125,28 @@ internal static class StreamingCases
         {
             ResponseStatus = new EchoStatus { Code = (int)StatusCode.FailedPrecondition, Message = "stop" },
         });
+        await WriteWhileTakenAsync(call.RequestStream, new StreamingOutputCallRequest { Payload = Zeros(100_000) }, times: 200);
+        var failure = await Expect.StatusAsync(StatusCode.FailedPrecondition, () => call.ResponseStream.MoveNext());
+        Expect.Equal("stop", failure.Status.Detail, "message");
+    });
+
+    private static async Task WriteWhileTakenAsync(
+        ClientStreamWriter<StreamingOutputCallRequest> requests,
+        StreamingOutputCallRequest request,
+        int times)
+    {
         try
         {
-            for (var i = 0; i < 200; i++)
+            for (var i = 0; i < times; i++)
             {
-                await call.RequestStream.WriteAsync(new StreamingOutputCallRequest { Payload = Zeros(100_000) });
+                await requests.WriteAsync(request);
             }
         }
         catch (RpcException)
         {
-            // The server takes no more; why, the responses tell.
+            // No more is taken; why, the responses tell.
         }
-
-        var failure = await Expect.StatusAsync(StatusCode.FailedPrecondition, () => call.ResponseStream.MoveNext());
-        Expect.Equal("stop", failure.Status.Detail, "message");
-    });
+    }
 
     private static async Task PingAsync(
         AsyncDuplexStreamingCall<StreamingOutputCallRequest, StreamingOutputCallResponse> call,
