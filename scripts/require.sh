@@ -31,6 +31,11 @@ missing() {
         grpcio) /usr/bin/python3 -c 'import grpc, google.protobuf' 2>/dev/null || echo python3-grpcio python3-protobuf
                 command -v protoc >/dev/null || echo protobuf-compiler
                 command -v grpc_python_plugin >/dev/null || echo protobuf-compiler-grpc ;;
+        grpc++) command -v g++ >/dev/null || echo g++
+                command -v pkg-config >/dev/null || echo pkg-config
+                pkg-config --exists grpc++ protobuf 2>/dev/null || echo libgrpc++-dev libprotobuf-dev
+                command -v protoc >/dev/null || echo protobuf-compiler
+                command -v grpc_cpp_plugin >/dev/null || echo protobuf-compiler-grpc ;;
         node) command -v npm >/dev/null || echo nodejs npm ;;
         *) fail "require.sh: unknown name '$1'" ;;
     esac

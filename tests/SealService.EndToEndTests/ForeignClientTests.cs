@@ -2,7 +2,7 @@ using SealService.EndToEndTests.Harness;
 
 namespace SealService.EndToEndTests;
 
-/// <summary>README's examples in other languages, as they stand in docs/examples, against the real server.</summary>
+/// <summary>README's examples in other languages, as they stand in docs/examples, and foreign tools against the real server.</summary>
 public sealed class ForeignClientTests(SoftHsm hsm) : IClassFixture<SoftHsm>
 {
     private static readonly string[] Documents = [.. Directory.EnumerateFiles(Repository.PathOf("samples"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
@@ -38,5 +38,18 @@ public sealed class ForeignClientTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         var result = await Repository.RunAsync("node", [Path.Combine(folder, "seal-documents.js"), server.GrpcAddress, key, .. Documents]);
         Assert.True(result.ExitCode == 0, result.All);
         Assert.Equal(Documents.Length, result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
+    /// <summary>What a tool learns by reflection, v1 and v1alpha, is what protoc makes of proto/; and health says SERVING, by Check and Watch.</summary>
+    [Fact]
+    public async Task Grpcio_LearnsTheContractByReflection()
+    {
+        await using var server = new RealServer(hsm);
+        await server.StartAsync();
+        var result = await Repository.RunAsync(
+            "/usr/bin/python3", [Repository.PathOf("tests", "interop", "grpc-python", "reflection_client.py"), server.GrpcAddress, "seal.v1"],
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["PYTHONDONTWRITEBYTECODE"] = "1" });
+        Assert.True(result.ExitCode == 0, result.All);
+        Assert.Equal(3, result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
     }
 }

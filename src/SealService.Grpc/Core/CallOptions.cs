@@ -21,7 +21,10 @@ public readonly record struct CallOptions
         Credentials = credentials;
     }
 
-    /// <summary>Metadata to send with the call.</summary>
+    /// <summary>
+    /// Metadata to send with the call. The values of a repeated key go as one header, joined with commas: our server takes those of a
+    /// <c>-bin</c> key apart again, servers on gRPC core refuse the call.
+    /// </summary>
     public Metadata? Headers { get; private init; }
 
     /// <summary>The instant (UTC) after which the call ends with DEADLINE_EXCEEDED.</summary>

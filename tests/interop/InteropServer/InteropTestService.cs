@@ -18,11 +18,7 @@ public sealed class InteropTestService : TestService.TestServiceBase
         await EchoMetadataAsync(context);
         CheckCompression(request.ExpectCompressed, context);
         ThrowIfAsked(request.ResponseStatus);
-        if (request.ResponseCompressed is { } compressed)
-        {
-            context.WriteOptions = new WriteOptions(compressed.Value ? WriteFlags.None : WriteFlags.NoCompress);
-        }
-
+        context.WriteOptions = CompressedOrNot(request.ResponseCompressed);
         return new SimpleResponse { Payload = Zeros(request.ResponseSize) };
     }
 
@@ -88,7 +84,7 @@ public sealed class InteropTestService : TestService.TestServiceBase
         foreach (var wanted in request.ResponseParameters)
         {
             await Task.Delay(TimeSpan.FromMicroseconds(wanted.IntervalUs), context.CancellationToken);
-            responses.WriteOptions = new WriteOptions(wanted.Compressed is { Value: true } ? WriteFlags.None : WriteFlags.NoCompress);
+            responses.WriteOptions = CompressedOrNot(wanted.Compressed);
             await responses.WriteAsync(new StreamingOutputCallResponse { Payload = Zeros(wanted.Size) }, context.CancellationToken);
         }
     }
@@ -108,19 +104,23 @@ public sealed class InteropTestService : TestService.TestServiceBase
         }
     }
 
+    private static WriteOptions CompressedOrNot(BoolValue? wanted) => new(wanted is { Value: true } ? WriteFlags.None : WriteFlags.NoCompress);
+
     private static void CheckCompression(BoolValue? expected, ServerCallContext context)
     {
-        if (expected is { Value: true } && !context.WasLastRequestCompressed())
+        var isCompressed = context.WasLastRequestCompressed();
+        if (expected is not null && expected.Value != isCompressed)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, "The request was to be compressed and is not."));
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"The request is {(isCompressed ? "compressed" : "not compressed")}, against what it says."));
         }
     }
 
+    /// <summary>Beyond the official description, the status carries what was asked for as its detail.</summary>
     private static void ThrowIfAsked(EchoStatus? status)
     {
         if (status is { Code: not 0 })
         {
-            throw new RpcException(new Status((StatusCode)status.Code, status.Message));
+            throw StatusDetails.Create((StatusCode)status.Code, status.Message, status);
         }
     }
 

@@ -165,6 +165,15 @@ const cases = {
     call.write({ payload: payload(27182) });
     await expectError(grpc.status.DEADLINE_EXCEEDED, collect(call));
   },
+  // Not official: an error for programs, in grpc-status-details-bin.
+  async status_details(client) {
+    const response_status = { code: grpc.status.FAILED_PRECONDITION, message: 'not yet ☺' };
+    const error = await expectError(grpc.status.FAILED_PRECONDITION, unary((done) => client.UnaryCall({ response_status }, done)));
+    const [bytes] = error.metadata.get('grpc-status-details-bin');
+    // proto-loader gives messages no decoder, but the detail's bytes are those that were sent, after their tag and length.
+    assert(bytes.includes(client.UnaryCall.requestSerialize({ response_status }).subarray(2)));
+    assert(bytes.includes('type.googleapis.com/grpc.testing.EchoStatus'));
+  },
   // Not official: the status must arrive, and not "13 Received RST_STREAM with code 0", although more is being sent.
   async status_while_uploading(client) {
     for (let round = 0; round < 10; round++) {
@@ -203,6 +212,7 @@ function createClient(address, options = {}) {
 
 async function main() {
   const address = process.argv[2];
+  const watch = setTimeout(() => process.exit(1), 120_000); // a call that never ends
   let failed = 0;
   for (const [name, run] of Object.entries(cases)) {
     const client = createClient(address);
@@ -217,6 +227,7 @@ async function main() {
   }
   console.log(`${Object.keys(cases).length - failed} passed, ${failed} failed`);
   process.exitCode = failed ? 1 : 0;
+  clearTimeout(watch);
 }
 
 main();

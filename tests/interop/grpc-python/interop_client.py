@@ -3,37 +3,20 @@
 
 Usage: interop_client.py HOST:PORT
 
-Needs grpcio and, to generate the messages into a temporary folder, protoc. Exits with 1 when a case fails.
+Needs grpcio and protoc. Exits with 1 when a case fails.
 """
-import pathlib
-import subprocess
+import signal
 import sys
-import tempfile
 import time
 
 import grpc
 
-PROTO_ROOT = pathlib.Path(__file__).resolve().parents[3] / "proto"
+from testing_protos import EMPTY, HEALTH, MESSAGES, STATUS
+
 LARGE_REQUEST = 271828
 LARGE_RESPONSE = 314159
 REQUEST_SIZES = [27182, 8, 1828, 45904]
 RESPONSE_SIZES = [31415, 9, 2653, 58979]
-
-
-def load_messages():
-    """Generates the message classes; the plug-in for Python services is not needed."""
-    out = tempfile.mkdtemp(prefix="interop")
-    files = [str(path) for path in sorted((PROTO_ROOT / "grpc/testing").glob("*.proto"))]
-    files += [str(path) for path in sorted((PROTO_ROOT / "grpc/health").rglob("*.proto"))]
-    subprocess.run(["protoc", f"-I{PROTO_ROOT}", f"--python_out={out}", *files], check=True)
-    # The generated packages are called grpc.*, like the library: extend the library's path rather than hide it.
-    grpc.__path__.append(out + "/grpc")
-    from grpc.testing import empty_pb2, messages_pb2
-    from grpc.health.v1 import health_pb2
-    return empty_pb2, messages_pb2, health_pb2
-
-
-EMPTY, MESSAGES, HEALTH = load_messages()
 
 
 class Stub:
@@ -151,6 +134,14 @@ def custom_metadata(stub):
         assert dict(call.trailing_metadata())["x-grpc-test-echo-trailing-bin"] == b"\xab\xab\xab"
 
 
+def binary_metadata(stub):
+    """Not official: every byte, every padding of base64, and the values of one key in order."""
+    values = [b"\x00", b"\xfb\xff", b"\x01\x02\x03", bytes(range(256))]
+    metadata = [("x-grpc-test-echo-trailing-bin", value) for value in values]
+    _, call = stub.unary.with_call(MESSAGES.SimpleRequest(), metadata=metadata)
+    assert [value for key, value in call.trailing_metadata() if key == "x-grpc-test-echo-trailing-bin"] == values
+
+
 def status_code_and_message(stub, message="test status message"):
     status = MESSAGES.EchoStatus(code=2, message=message)
     for call in (lambda: stub.unary(MESSAGES.SimpleRequest(response_status=status)),
@@ -202,6 +193,16 @@ def timeout_on_sleeping_server(stub):
     expect_error(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: next(stub.duplex(requests(), timeout=0.001)))
 
 
+def status_details(stub):
+    """Not official: an error for programs, in grpc-status-details-bin."""
+    wanted = MESSAGES.EchoStatus(code=9, message="not yet ☺")
+    error = expect_error(grpc.StatusCode.FAILED_PRECONDITION, lambda: stub.unary(MESSAGES.SimpleRequest(response_status=wanted)))
+    status = STATUS.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    assert (status.code, status.message) == (wanted.code, wanted.message), status
+    detail = MESSAGES.EchoStatus()
+    assert len(status.details) == 1 and status.details[0].Unpack(detail) and detail == wanted, status
+
+
 def status_while_uploading(stub):
     """Not official: the server's error must arrive although the client has more to send."""
     def requests():
@@ -231,14 +232,15 @@ def health_check(stub):
 
 CASES = [
     empty_unary, large_unary, client_compressed_unary, server_compressed_unary, client_streaming, client_compressed_streaming,
-    server_streaming, server_compressed_streaming, ping_pong, empty_stream, custom_metadata, status_code_and_message,
+    server_streaming, server_compressed_streaming, ping_pong, empty_stream, custom_metadata, binary_metadata, status_code_and_message,
     special_status_message, unimplemented_method, unimplemented_service, cancel_after_begin, cancel_after_first_response,
-    timeout_on_sleeping_server, status_while_uploading, message_over_the_limit, rpc_soak, health_check,
+    timeout_on_sleeping_server, status_details, status_while_uploading, message_over_the_limit, rpc_soak, health_check,
 ]
 
 
 def main():
     address = sys.argv[1]
+    signal.alarm(120)  # a call that never ends
     failed = 0
     for case in CASES:
         with grpc.insecure_channel(address) as channel:
