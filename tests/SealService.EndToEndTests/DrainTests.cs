@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Seal.V1;
 using SealService.EndToEndTests.Harness;
+using SealService.EndToEndTests.HostilePeers;
 
 namespace SealService.EndToEndTests;
 
@@ -55,6 +57,36 @@ public sealed class DrainTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         Assert.Equal(_acknowledged.Count, _acknowledged.Values.Select(r => r.Index).Distinct().Count());
         Assert.Equal(_acknowledged.Count, entries.Count);
         channels.ForEach(c => c.Dispose());
+    }
+
+    [Fact]
+    public async Task Sigterm_WithAClientThatComesBackAgainAndAgain_DoesNotWaitForIt()
+    {
+        await using var server = new RealServer(hsm);
+        await server.StartAsync();
+        await using var peer = await Http2Peer.GreetAsync(server);
+        await peer.SendAsync(Http2Frames.Call(1, "/seal.v1.Sealing/SealDocuments"));
+        await peer.SendAsync(Http2Frames.Data(1, Http2Frames.Message(TestDocuments.Whole(1).ToByteArray())));
+        await Siege.CallsReachAsync(server, 1);
+
+        var stopping = server.StopAsync();
+        var refused = new List<int>();
+        for (var stream = 3; !peer.HasEnded; stream += 2)
+        {
+            // A client in a hurry, with some ten calls at a time that it has not given up yet.
+            refused.Add(stream);
+            await peer.SendAsync(Http2Frames.Call(stream, "/seal.v1.Sealing/SealDocuments"));
+            if (refused.Count > 10)
+            {
+                await peer.SendAsync(Http2Frames.Reset(refused[^10], Http2Error.Cancel));
+            }
+
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(0, await stopping);
+        Assert.Contains((int)StatusCode.Unavailable, (await Task.WhenAll(refused.Select(peer.OutcomeAsync))).Select(o => o.GrpcStatus ?? -1));
+        Assert.DoesNotContain("did not end within", server.Log, StringComparison.Ordinal);
     }
 
     /// <summary>One bulk stream that sends until it is ended.</summary>

@@ -56,16 +56,16 @@ internal sealed class Http2Peer : IAsyncDisposable
     }
 
     /// <summary>Sends bytes as they are. False when the server does not take them any more.</summary>
-    public async Task<bool> SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken = default)
+    public async Task<bool> SendAsync(ReadOnlyMemory<byte> bytes)
     {
         try
         {
-            await _sending.WaitAsync(cancellationToken);
+            await _sending.WaitAsync();
             try
             {
                 while (bytes.Length > 0)
                 {
-                    bytes = bytes[await _socket.SendAsync(bytes, cancellationToken)..];
+                    bytes = bytes[await _socket.SendAsync(bytes)..];
                 }
 
                 return true;
@@ -75,7 +75,7 @@ internal sealed class Http2Peer : IAsyncDisposable
                 _sending.Release();
             }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             return false;
         }
