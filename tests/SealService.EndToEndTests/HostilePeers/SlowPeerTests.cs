@@ -97,7 +97,7 @@ public sealed class SlowPeerTests(SoftHsm hsm) : IClassFixture<SoftHsm>
                     await peer.SendAsync(Http2Frames.Data(stream, [0]));
                 }
             });
-                        foreach (var peer in peers)
+            foreach (var peer in peers)
             {
                 Assert.All(
                     await Task.WhenAll(Streams(StreamsPerConnection).Select(peer.OutcomeAsync)),
