@@ -1,4 +1,3 @@
-using System.Globalization;
 using Grpc.Net.Client;
 using Seal.V1;
 using SealService.EndToEndTests.Harness;
@@ -17,20 +16,10 @@ public sealed class LargeDocumentTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         await using var server = new RealServer(hsm);
         await server.StartAsync();
         await SealZerosAsync(server, 8 << 20); // what any first document costs: code, buffers
-        var idle = ResidentBytes(server);
-        var peak = 0L;
-        using var sampling = new CancellationTokenSource();
-        var sampler = Task.Run(async () =>
-        {
-            while (!sampling.IsCancellationRequested)
-            {
-                peak = Math.Max(peak, ResidentBytes(server));
-                await Task.Delay(20, CancellationToken.None);
-            }
-        }, TestContext.Current.CancellationToken);
+        var idle = ResidentMemory.BytesOf(server);
+        await using var memory = new ResidentMemory(server);
         var receipt = await SealZerosAsync(server, DocumentBytes);
-        await sampling.CancelAsync();
-        await sampler;
+        var peak = memory.PeakBytes;
         Assert.Equal(DocumentBytes, LogEntry.Parser.ParseFrom(receipt.Entry).DocumentSizeBytes);
         Assert.True(peak - idle <= MemoryAboveIdleBytesMax, $"idle {idle >> 20} MiB, peak {peak >> 20} MiB");
     }
@@ -48,11 +37,5 @@ public sealed class LargeDocumentTests(SoftHsm hsm) : IClassFixture<SoftHsm>
 
         await call.RequestStream.CompleteAsync();
         return (await call.ResponseAsync).Receipt;
-    }
-
-    private static long ResidentBytes(RealServer server)
-    {
-        var line = File.ReadLines($"/proc/{server.ProcessId}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024;
     }
 }

@@ -8,8 +8,8 @@ public sealed class GrpcServerOptions
 
     /// <summary>
     /// The bytes that large request messages of all calls together may hold while they arrive, or until they are consumed when they came
-    /// in parts or compressed; a compressed one counts as received and as decompressed. A message up to 64 KiB is free. At least
-    /// <see cref="MaxReceiveMessageBytes"/>. Over it: RESOURCE_EXHAUSTED with a retry delay, before the message is buffered.
+    /// in parts or compressed; a compressed one counts as received and as decompressed. A message of which up to 64 KiB are there is
+    /// free. At least <see cref="MaxReceiveMessageBytes"/>. Over it: RESOURCE_EXHAUSTED with a retry delay, before more is buffered.
     /// </summary>
     public long MaxAssemblyBytes { get; set; } = 256 * 1024 * 1024;
 

@@ -30,12 +30,18 @@ public sealed class GrpcTransportLimits
 
     /// <summary>How long that sign may take, before the connection is closed.</summary>
     public TimeSpan KeepAlivePingTimeout { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long a connection without a call stays open, one that never begins to speak HTTP/2 among them.</summary>
+    public TimeSpan ConnectionIdleTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long the headers of a request may take, from the first byte to the last, however many frames they come in.</summary>
+    public TimeSpan RequestHeadersTimeout { get; set; } = TimeSpan.FromSeconds(30);
 }
 
 /// <summary>Sets up Kestrel.</summary>
 public static class KestrelServerOptionsExtensions
 {
-    /// <summary>Applies the limits to all endpoints. They leave HTTP/1 requests as they are.</summary>
+    /// <summary>Applies the limits to all endpoints. Those of connections and headers hold for HTTP/1 too.</summary>
     public static KestrelServerOptions UseGrpcLimits(this KestrelServerOptions kestrel, GrpcTransportLimits limits)
     {
         ArgumentNullException.ThrowIfNull(kestrel);
@@ -43,6 +49,8 @@ public static class KestrelServerOptionsExtensions
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = limits.MaxConnections;
         kestrel.Limits.MaxRequestHeadersTotalSize = limits.MaxMetadataBytes;
+        kestrel.Limits.KeepAliveTimeout = limits.ConnectionIdleTimeout;
+        kestrel.Limits.RequestHeadersTimeout = limits.RequestHeadersTimeout;
         var http2 = kestrel.Limits.Http2;
         http2.InitialStreamWindowSize = limits.StreamWindowBytes;
         http2.InitialConnectionWindowSize = limits.ConnectionWindowBytes;

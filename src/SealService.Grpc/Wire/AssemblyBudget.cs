@@ -4,8 +4,9 @@ namespace Grpc.Wire;
 
 /// <summary>
 /// The bytes that the large messages of all calls may hold while they arrive or lie decompressed. The flow control of HTTP/2 can't bound
-/// them: whoever assembles a message must give its sender new window, or it would never be complete. A message takes its whole length
-/// before it goes on, so those that were let in can always be completed. Thread-safe.
+/// them: whoever assembles a message must give its sender new window, or it would never be complete. A message takes what has arrived of
+/// it; one that is refused gives that back, and the budget has room for a largest message, so the last one of many can always be
+/// completed. Thread-safe.
 /// </summary>
 internal sealed class AssemblyBudget(long bytesMax, string limitName)
 {
@@ -16,9 +17,9 @@ internal sealed class AssemblyBudget(long bytesMax, string limitName)
 
     private long _taken;
 
-    /// <summary>Changes a message's share to what a message of that length needs; zero gives it back.</summary>
+    /// <summary>Changes a message's share to what so many bytes of it need; zero gives it back.</summary>
     /// <param name="share">What the message holds; its owner's, zero at first.</param>
-    /// <param name="messageBytes">The message's length.</param>
+    /// <param name="messageBytes">The bytes of the message that are there, or are to be made room for.</param>
     /// <exception cref="RpcException">RESOURCE_EXHAUSTED with a retry delay: there is no room. The share is as before.</exception>
     public void Resize(ref int share, int messageBytes)
     {
@@ -32,7 +33,7 @@ internal sealed class AssemblyBudget(long bytesMax, string limitName)
         {
             throw StatusDetails.RetryLater(
                 StatusCode.ResourceExhausted,
-                $"There is no room for a message of {messageBytes} bytes: large messages together may hold {bytesMax} ({limitName}).",
+                $"There is no room for {messageBytes} bytes of a message: large messages together may hold {bytesMax} ({limitName}).",
                 RetryDelay);
         }
 

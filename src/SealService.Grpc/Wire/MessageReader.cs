@@ -255,14 +255,15 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
         _pipeEnded = result.IsCompleted;
     }
 
-    /// <exception cref="RpcException">RESOURCE_EXHAUSTED: there is no room to assemble the message that has begun.</exception>
+    /// <exception cref="RpcException">RESOURCE_EXHAUSTED: there is no room to go on assembling the message that has begun.</exception>
     private void Release()
     {
         // What was handed out is not used any more. A stream that waits for its client keeps no array: idle streams would fill the memory.
         ReleaseDecompressed();
         if (_resultIsOut)
         {
-            limits.Assembly?.Resize(ref _assemblyShare, AnnouncedLength(_unread));
+            // What has arrived, not what was announced: a length that is a lie would keep others' room without costing its sender anything.
+            limits.Assembly?.Resize(ref _assemblyShare, checked((int)_unread.Length));
             _isInsideMessage = !_unread.IsEmpty;
             // All of it counts as examined: Kestrel gives the client new window for examined bytes, and a reader that does not
             // examine a partial message is called back at once, for ever.
@@ -330,10 +331,6 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
         _decompressed?.Dispose();
         limits.Assembly?.Resize(ref _decompressedShare, 0);
     }
-
-    /// <summary>The length of the message at the buffer's start, which was found to be within its limit; zero where there is none yet.</summary>
-    private static int AnnouncedLength(in ReadOnlySequence<byte> buffer) =>
-        MessageHeader.TryRead(buffer, out _, out var announced) ? (int)announced : 0;
 
     private static RpcException EndedInsideMessage() => new(new Status(StatusCode.Internal, "The stream ended inside a message."));
 }

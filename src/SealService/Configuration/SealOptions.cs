@@ -175,6 +175,12 @@ public sealed class LimitOptions
     /// <summary>How long that sign may take before the connection is closed.</summary>
     public TimeSpan KeepAlivePingTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>How long a connection without a call stays open, one that never begins to speak HTTP/2 among them.</summary>
+    public TimeSpan ConnectionIdleTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long the headers of a request may take to arrive.</summary>
+    public TimeSpan RequestHeadersTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Largest <c>page_size</c> of FindEntries.</summary>
     public int FindPageSizeMax { get; set; } = 1000;
 

@@ -127,6 +127,8 @@ internal static class SealOptionsValidation
         RequireRange("Seal:Limits:MetadataBytesMax", limits.MetadataBytesMax, 1024, 1024 * 1024, errors);
         RequireRange("Seal:Limits:KeepAlivePingDelay", limits.KeepAlivePingDelay, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), errors);
         RequireRange("Seal:Limits:KeepAlivePingTimeout", limits.KeepAlivePingTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), errors);
+        RequireRange("Seal:Limits:ConnectionIdleTimeout", limits.ConnectionIdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), errors);
+        RequireRange("Seal:Limits:RequestHeadersTimeout", limits.RequestHeadersTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), errors);
         RequireRange("Seal:Limits:DigestsPerMessageMax", limits.DigestsPerMessageMax, 1, 1_000_000, errors);
         RequireRange("Seal:Limits:FindPageSizeMax", limits.FindPageSizeMax, 1, 8_000, errors);
         RequireRange("Seal:Limits:EntriesMessageBytes", limits.EntriesMessageBytes, 1024, 4 * 1024 * 1024, errors);

@@ -27,6 +27,8 @@ internal static class KestrelSetup
                 MaxMetadataBytes = options.Limits.MetadataBytesMax,
                 KeepAlivePingDelay = options.Limits.KeepAlivePingDelay,
                 KeepAlivePingTimeout = options.Limits.KeepAlivePingTimeout,
+                ConnectionIdleTimeout = options.Limits.ConnectionIdleTimeout,
+                RequestHeadersTimeout = options.Limits.RequestHeadersTimeout,
             });
             Listen(kestrel, options.Listen.Grpc, HttpProtocols.Http2, certificate);
             if (options.Listen.Http.Length > 0)

@@ -43,9 +43,18 @@ internal sealed class ServerDrain(IHostApplicationLifetime application, ServerHe
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Runs one call, so that the drain knows of it.</summary>
+    /// <summary>
+    /// Runs one call, so that the drain knows of it. One that comes after the drain has begun is refused, and not waited for: clients that
+    /// come back again and again would keep the server until the drain time-out.
+    /// </summary>
     public async Task RunCallAsync(Func<HttpContext, Task> call, HttpContext http)
     {
+        if (Token.IsCancellationRequested)
+        {
+            await call(http);
+            return;
+        }
+
         Interlocked.Increment(ref _calls);
         try
         {

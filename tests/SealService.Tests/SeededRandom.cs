@@ -1,7 +1,7 @@
 using System.Globalization;
 using Xunit;
 
-namespace SealService.Tests.Merkle;
+namespace SealService.Tests;
 
 /// <summary>Randomness whose seed is printed; <c>SEAL_TEST_SEED</c> repeats a run.</summary>
 internal static class SeededRandom
