@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that programs the other scripts need are on this machine; installs Debian packages where it may.
 #
-#   scripts/require.sh NAME...              names: dotnet softhsm opensc gcc grpcio node grpc++
+#   scripts/require.sh NAME...              names: dotnet softhsm opensc gcc grpcio grpc-cpp node
 #   scripts/require.sh --softhsm-module     prints the path of SoftHSM's PKCS#11 module
 set -euo pipefail
 
@@ -31,6 +31,11 @@ missing() {
         grpcio) /usr/bin/python3 -c 'import grpc, google.protobuf' 2>/dev/null || echo python3-grpcio python3-protobuf
                 command -v protoc >/dev/null || echo protobuf-compiler
                 command -v grpc_python_plugin >/dev/null || echo protobuf-compiler-grpc ;;
+        grpc-cpp) command -v g++ >/dev/null || echo g++
+                  command -v pkg-config >/dev/null || echo pkg-config
+                  command -v protoc >/dev/null || echo protobuf-compiler
+                  command -v grpc_cpp_plugin >/dev/null || echo protobuf-compiler-grpc
+                  pkg-config --exists grpc++ 2>/dev/null || echo libgrpc++-dev ;;
         node) command -v npm >/dev/null || echo nodejs npm ;;
         *) fail "require.sh: unknown name '$1'" ;;
     esac
