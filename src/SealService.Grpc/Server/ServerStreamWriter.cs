@@ -4,11 +4,14 @@ using Grpc.Server.Internal;
 namespace Grpc.Server;
 
 /// <summary>
-/// Writes the responses of a call. <see cref="WriteAsync(T)"/> has every message sent without waiting for that, as long as little waits for
-/// the client. <see cref="Write"/> only buffers, for those who know best when to <see cref="FlushAsync"/>. Not for concurrent use.
+/// Writes the responses of a call. Beside <see cref="WriteAsync(T)"/>, which sends every message at once unless told that more
+/// follow, it has <see cref="Write"/>, which only buffers, and <see cref="FlushAsync"/>. Not for concurrent use.
 /// </summary>
 public sealed class ServerStreamWriter<T> : IServerStreamWriter<T>
 {
+    // Writes with a buffer hint are sent at the latest when so much waits.
+    private const int HintedBytesMax = 64 * 1024;
+
     private readonly ServerCall _call;
     private readonly Marshaller<T> _marshaller;
 
@@ -44,8 +47,15 @@ public sealed class ServerStreamWriter<T> : IServerStreamWriter<T>
     {
         try
         {
-            var sending = _call.Response.SendAsync(_marshaller, message, WriteOptions, cancellationToken);
-            return sending.IsCompletedSuccessfully ? Task.CompletedTask : sending.AsTask();
+            Write(message);
+            var mayWait = WriteOptions?.Flags.HasFlag(WriteFlags.BufferHint) == true;
+            if (mayWait && UnflushedBytes < HintedBytesMax)
+            {
+                return Task.CompletedTask;
+            }
+
+            var flush = FlushAsync(cancellationToken);
+            return flush.IsCompletedSuccessfully ? Task.CompletedTask : flush.AsTask();
         }
         catch (OperationCanceledException e)
         {

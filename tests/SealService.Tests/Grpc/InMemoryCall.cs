@@ -22,9 +22,6 @@ internal sealed class InMemoryCall : IHttpResponseBodyFeature, IRequestBodyPipeF
     /// <summary>Where the client writes frames.</summary>
     public PipeWriter Requests => _requests.Writer;
 
-    /// <summary>Where the client reads them.</summary>
-    public PipeReader Responses => _responses.Reader;
-
     public IHeaderDictionary Trailers { get; set; } = new HeaderDictionary();
 
     PipeReader IRequestBodyPipeFeature.Reader => _requests.Reader;

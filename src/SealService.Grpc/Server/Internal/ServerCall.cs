@@ -125,8 +125,6 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
                 {
                     failure = e;
                 }
-
-                await Response.FinishSendingAsync();
             }
 
             End(failure);

@@ -10,12 +10,6 @@ namespace Grpc.Server.Internal;
 /// <summary>
 /// The response of a call: headers, messages, status. The handler's thread writes; the deadline's and the stall watch's threads may end
 /// it at any time. The gate decides who ends it, and nothing is written after that.
-/// <code>
-/// Write        buffers a message
-/// FlushAsync   sends what is buffered, and waits for it
-/// SendAsync    buffers a message and has it sent, without waiting for that: messages that come during a flush leave together with the
-///              next one, which follows by itself. A message alone leaves at once, a thousand in a row leave in a few frames.
-/// </code>
 /// </summary>
 internal sealed class ServerResponse : IDisposable
 {
@@ -26,25 +20,17 @@ internal sealed class ServerResponse : IDisposable
     // How long the trailers of a terminated call may take to leave before the stream is reset all the same.
     private static readonly TimeSpan TrailersPatience = TimeSpan.FromSeconds(1);
 
-    /// <summary>SendAsync waits, and messages that may wait are sent, when so much is buffered.</summary>
-    private const int BufferedBytesMax = 64 * 1024;
-
     private readonly ServerCall _call;
     private readonly HttpResponse _http;
     private readonly PipeWriter _body;
     private readonly MessageWriter _messages;
     private readonly Lock _gate = new();
 
-    // All of these are guarded by _gate. A flush is the handler's own, or one of those behind SendAsync.
+    // All of these are guarded by _gate.
     private bool _hasEnded;
     private bool _flushIsPending;
-    private bool _isSending;
     private bool _bodyHasBegun;
     private bool _compresses;
-
-    // Written by the handler's thread. Completes a little after _isSending is false.
-    private Task _sending = Task.CompletedTask;
-    private volatile bool _handlerHasFinished;
 
     // Written once, under _gate; read by any thread.
     private volatile Task? _termination;
@@ -111,46 +97,10 @@ internal sealed class ServerResponse : IDisposable
     {
         lock (_gate)
         {
-            WriteUnsynchronized(marshaller, message, options);
+            ThrowIfNotWritable();
+            BeginBody();
+            _messages.Write(marshaller, message, _compresses && options?.Flags.HasFlag(WriteFlags.NoCompress) != true);
         }
-    }
-
-    /// <summary>Buffers one message and has it sent; waits only when too much waits for the client.</summary>
-    public ValueTask SendAsync<T>(Marshaller<T> marshaller, T message, WriteOptions? options, CancellationToken cancellationToken)
-    {
-        lock (_gate)
-        {
-            ThrowIfAborted();
-            WriteUnsynchronized(marshaller, message, options);
-            var mayWait = _isSending || options?.Flags.HasFlag(WriteFlags.BufferHint) == true;
-            if (mayWait && _body.UnflushedBytes < BufferedBytesMax)
-            {
-                return ValueTask.CompletedTask;
-            }
-
-            if (_isSending)
-            {
-                return WaitForSendingAsync(_sending, cancellationToken);
-            }
-
-            var flush = _body.FlushAsync(CancellationToken.None);
-            if (flush.IsCompletedSuccessfully)
-            {
-                _ = flush.Result;
-                return ValueTask.CompletedTask;
-            }
-
-            _isSending = true;
-            _sending = SendBufferedAsync(flush);
-            return ValueTask.CompletedTask;
-        }
-    }
-
-    /// <summary>The handler writes no more: completes when the flush that is running does. The rest leaves with the status.</summary>
-    public Task FinishSendingAsync()
-    {
-        _handlerHasFinished = true;
-        return _sending;
     }
 
     /// <summary>Sends what was buffered, and waits while the client has no room for it.</summary>
@@ -160,11 +110,6 @@ internal sealed class ServerResponse : IDisposable
         lock (_gate)
         {
             ThrowIfNotWritable();
-            if (_isSending)
-            {
-                return WaitForSendingAsync(_sending, cancellationToken);
-            }
-
             flush = _body.FlushAsync(cancellationToken);
             if (flush.IsCompletedSuccessfully)
             {
@@ -228,7 +173,7 @@ internal sealed class ServerResponse : IDisposable
             _hasEnded = true;
             _termination = termination;
             EndedWith = status.StatusCode;
-            if (_flushIsPending || _isSending || _messages.IsBroken)
+            if (_flushIsPending || _messages.IsBroken)
             {
                 Reset(Cancel);
                 return true;
@@ -262,51 +207,6 @@ internal sealed class ServerResponse : IDisposable
             }
         }
 
-        ThrowIfAborted();
-    }
-
-    /// <summary>Waits for a flush and sends what was written during it, until nothing is left. Never fails.</summary>
-    private async Task SendBufferedAsync(ValueTask<FlushResult> flush)
-    {
-        while (true)
-        {
-            // Under the gate, here and below: another round of sending may begin as soon as it is left.
-            _call.WriteWaitBegins();
-            var failed = false;
-            try
-            {
-                await flush;
-            }
-            catch (Exception)
-            {
-                // The connection is lost; the handler's next write says so.
-                failed = true;
-                _call.ClientHasGone();
-            }
-
-            lock (_gate)
-            {
-                RecordCounts();
-                _isSending = !failed && !_hasEnded && !_handlerHasFinished && _body.UnflushedBytes > 0;
-                _call.WriteWaitEnds();
-                if (!_isSending)
-                {
-                    return;
-                }
-
-                flush = _body.FlushAsync(CancellationToken.None);
-            }
-        }
-    }
-
-    private async ValueTask WaitForSendingAsync(Task sending, CancellationToken cancellationToken)
-    {
-        await sending.WaitAsync(cancellationToken);
-        ThrowIfAborted();
-    }
-
-    private void ThrowIfAborted()
-    {
         if (_call.IsAborted)
         {
             throw _call.CreateCancelledException(cause: null);
@@ -324,13 +224,6 @@ internal sealed class ServerResponse : IDisposable
             // A client that does not read holds up the trailers as well.
             Reset(Cancel);
         }
-    }
-
-    private void WriteUnsynchronized<T>(Marshaller<T> marshaller, T message, WriteOptions? options)
-    {
-        ThrowIfNotWritable();
-        BeginBody();
-        _messages.Write(marshaller, message, _compresses && options?.Flags.HasFlag(WriteFlags.NoCompress) != true);
     }
 
     private void BeginBody()
