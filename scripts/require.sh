@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that programs the other scripts need are on this machine; installs Debian packages where it may.
 #
-#   scripts/require.sh NAME...              names: dotnet softhsm opensc gcc grpcio node grpc++
+#   scripts/require.sh NAME...              names: dotnet softhsm opensc gcc grpcio grpc++ node
 #   scripts/require.sh --softhsm-module     prints the path of SoftHSM's PKCS#11 module
 set -euo pipefail
 

@@ -24,19 +24,38 @@ internal static class PublishedTables
         var replaced = 0;
         foreach (var (name, format) in Sections)
         {
-            var opening = $"<!-- perf:{name} -->\n";
-            var closing = $"<!-- /perf:{name} -->";
-            var begin = text.IndexOf(opening, StringComparison.Ordinal);
-            var end = text.IndexOf(closing, StringComparison.Ordinal);
-            if (begin >= 0 && end > begin)
-            {
-                text = string.Concat(text.AsSpan(0, begin + opening.Length), format(report), text.AsSpan(end));
-                replaced++;
-            }
+            replaced += TryReplace(ref text, name, format(report)) ? 1 : 0;
         }
 
         await File.WriteAllTextAsync(file, text, cancellationToken);
         return replaced;
+    }
+
+    /// <summary>Replaces one section.</summary>
+    /// <exception cref="InvalidOperationException">The file does not have it.</exception>
+    public static async Task RewriteAsync(string file, string name, string content, CancellationToken cancellationToken)
+    {
+        var text = await File.ReadAllTextAsync(file, cancellationToken);
+        if (!TryReplace(ref text, name, content))
+        {
+            throw new InvalidOperationException($"{file} has no section perf:{name}.");
+        }
+
+        await File.WriteAllTextAsync(file, text, cancellationToken);
+    }
+
+    private static bool TryReplace(ref string text, string name, string content)
+    {
+        var opening = $"<!-- perf:{name} -->\n";
+        var begin = text.IndexOf(opening, StringComparison.Ordinal);
+        var end = text.IndexOf($"<!-- /perf:{name} -->", StringComparison.Ordinal);
+        if (begin < 0 || end <= begin)
+        {
+            return false;
+        }
+
+        text = string.Concat(text.AsSpan(0, begin + opening.Length), content, text.AsSpan(end));
+        return true;
     }
 
     private static string Results(Report report)

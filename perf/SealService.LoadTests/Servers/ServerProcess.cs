@@ -48,7 +48,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     /// <summary>Starts a baseline: <c>null</c> or <c>hash-only</c>.</summary>
     public static Task<ServerProcess> StartBaselineAsync(string baseline) =>
-        StartAsync(Checkout.Executable("SealService.BaselineServer"), [baseline], null, new Dictionary<string, string>(StringComparer.Ordinal));
+        StartOtherAsync(Checkout.Executable("SealService.BaselineServer"), baseline);
+
+    /// <summary>Starts any program that says that it is ready in the service's words.</summary>
+    public static Task<ServerProcess> StartOtherAsync(string executable, params string[] arguments) =>
+        StartAsync(executable, arguments, null, new Dictionary<string, string>(StringComparer.Ordinal));
 
     /// <summary>Stops the server as an operator would, and deletes its data.</summary>
     public async ValueTask DisposeAsync()

@@ -17,13 +17,13 @@ namespace Grpc.Server;
 public sealed class ServerStreamReader<T> : IAsyncStreamReader<T>
 {
     private readonly MessageReader _messages;
-    private readonly MessagePayload<T> _payload;
+    private readonly Marshaller<T> _marshaller;
     private T? _current;
 
     internal ServerStreamReader(MessageReader messages, Marshaller<T> marshaller)
     {
         _messages = messages;
-        _payload = new MessagePayload<T>(marshaller);
+        _marshaller = marshaller;
     }
 
     public T Current => _current ?? throw new InvalidOperationException("There is no message: MoveNext was not called, or it returned false.");
@@ -41,7 +41,7 @@ public sealed class ServerStreamReader<T> : IAsyncStreamReader<T>
             return false;
         }
 
-        message = _payload.Deserialize(payload);
+        message = _messages.Deserialize(_marshaller, payload);
         return true;
     }
 

@@ -21,7 +21,8 @@ internal static class GrpcHeaders
     /// <c>application/grpc</c>, alone or followed by <c>+proto</c> or parameters; not <c>application/grpc-web</c>.
     /// </summary>
     public static bool IsGrpcContentType(string? contentType) =>
-        contentType is not null
-        && contentType.StartsWith(ContentType, StringComparison.OrdinalIgnoreCase)
-        && (contentType.Length == ContentType.Length || contentType[ContentType.Length] is '+' or ';');
+        string.Equals(contentType, ContentType, StringComparison.Ordinal) // nearly every client's
+        || (contentType is not null
+            && contentType.StartsWith(ContentType, StringComparison.OrdinalIgnoreCase)
+            && (contentType.Length == ContentType.Length || contentType[ContentType.Length] is '+' or ';'));
 }

@@ -7,10 +7,11 @@ namespace Grpc.Wire;
 
 /// <summary>
 /// Cuts a pipe into messages and hands them out where they lie. A message is valid until the next call of any method but
-/// <see cref="TryRead"/>; one that came compressed until the next call of any.
-/// Not thread-safe; server and client add what a wait and a failure mean to them.
+/// <see cref="TryRead"/>; one that came compressed until the next call of any. It also is what deserializers find a message in. Not
+/// thread-safe; server and client add what a wait and a failure mean to them.
 /// </summary>
-internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, bool acceptsCompressed) : IDisposable
+internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, bool acceptsCompressed)
+    : DeserializationContext, IDisposable
 {
     // What the last read of the pipe gave and no message was handed out from.
     private ReadOnlySequence<byte> _unread;
@@ -19,6 +20,9 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
     private bool _resultIsOut;
     private bool _pipeEnded;
     private bool _isClosed;
+
+    // The message that is being deserialized.
+    private ReadOnlySequence<byte> _payload;
 
     // What was given back to the pipe last began a message.
     private bool _isInsideMessage;
@@ -38,6 +42,27 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
 
     /// <summary>Whether the peer has ended its stream and all of it was read.</summary>
     public bool IsAtEnd => _pipeEnded && _unread.IsEmpty;
+
+    public override int PayloadLength => (int)_payload.Length;
+
+    public override byte[] PayloadAsNewBuffer() => _payload.ToArray();
+
+    public override ReadOnlySequence<byte> PayloadAsReadOnlySequence() => _payload;
+
+    /// <summary>The object that a message's bytes say.</summary>
+    /// <exception cref="RpcException">INTERNAL: the bytes are not a message of the type.</exception>
+    public T Deserialize<T>(Marshaller<T> marshaller, in ReadOnlySequence<byte> message)
+    {
+        _payload = message;
+        try
+        {
+            return marshaller.ContextualDeserializer(this);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw new RpcException(new Status(StatusCode.Internal, $"The message is not a valid {typeof(T).Name}.", e));
+        }
+    }
 
     /// <summary>The next message, if it has arrived completely.</summary>
     /// <exception cref="RpcException">The stream is malformed or the message too large.</exception>
@@ -79,38 +104,21 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
     }
 
     /// <summary>
-    /// Reads a stream that holds at most one message, up to its end; null when it holds none. The message is valid until the reader is
-    /// disposed.
+    /// Waits until all of a stream is here that holds at most one message. <see cref="TryRead"/> then gives it, or false when there is none;
+    /// it is valid until the reader is disposed.
     /// </summary>
     /// <exception cref="RpcException">INTERNAL when there is more than one; otherwise as for <see cref="TryRead"/>.</exception>
-    public async ValueTask<ReadOnlySequence<byte>?> ReadSingleAsync(CancellationToken cancellationToken)
+    public ValueTask WaitForSingleAsync(CancellationToken cancellationToken)
     {
-        while (true)
+        while (!IsSingleComplete())
         {
-            var found = TryFindMessage(_unread, out var compressed, out var length);
-            if (found && _unread.Length > MessageHeader.SizeBytes + length)
-            {
-                throw new RpcException(new Status(StatusCode.Internal, "There is more than one message where only one may be."));
-            }
-
-            if (_pipeEnded)
-            {
-                if (!found)
-                {
-                    return _unread.IsEmpty ? null : throw EndedInsideMessage();
-                }
-
-                var message = _unread.Slice(MessageHeader.SizeBytes);
-                Count(ref message, compressed);
-                _unread = default;
-                return message;
-            }
-
             if (!TryReadPipe())
             {
-                await ReadPipeAsync(cancellationToken);
+                return WaitForSingleAsyncCore(cancellationToken);
             }
         }
+
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>Nothing is read for the reader's user any more: to one who kept the reader too long the stream has ended.</summary>
@@ -199,6 +207,27 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
                 return _unread.IsEmpty ? false : throw EndedInsideMessage();
             }
         }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WaitForSingleAsyncCore(CancellationToken cancellationToken)
+    {
+        do
+        {
+            await ReadPipeAsync(cancellationToken);
+        }
+        while (!IsSingleComplete());
+    }
+
+    private bool IsSingleComplete()
+    {
+        var found = TryFindMessage(_unread, out _, out var length);
+        if (found && _unread.Length > MessageHeader.SizeBytes + length)
+        {
+            throw new RpcException(new Status(StatusCode.Internal, "There is more than one message where only one may be."));
+        }
+
+        return _pipeEnded && (found || _unread.IsEmpty ? true : throw EndedInsideMessage());
     }
 
     /// <summary>Takes what the pipe has without waiting.</summary>

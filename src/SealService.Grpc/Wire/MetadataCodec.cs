@@ -1,5 +1,7 @@
 using System.Buffers.Text;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace Grpc.Wire;
 
@@ -27,6 +29,21 @@ internal static class MetadataCodec
             && !name.Equals(GrpcHeaders.PreviousAttempts, StringComparison.OrdinalIgnoreCase)
             && !name.Equals(GrpcHeaders.RetryPushback, StringComparison.OrdinalIgnoreCase))
         || Reserved.Contains(name);
+
+    /// <summary>The metadata among received headers.</summary>
+    public static Metadata Read(IEnumerable<KeyValuePair<string, StringValues>> headers)
+    {
+        var metadata = new Metadata();
+        foreach (var (name, values) in headers)
+        {
+            foreach (var value in values)
+            {
+                Read(name, value ?? "", metadata);
+            }
+        }
+
+        return metadata;
+    }
 
     /// <summary>Adds what a received header says; a value that is not valid is left out.</summary>
     public static void Read(string name, string value, Metadata metadata)
@@ -58,6 +75,18 @@ internal static class MetadataCodec
     /// <summary>The value of an entry as it is sent.</summary>
     public static string Write(Metadata.Entry entry) =>
         entry.IsBinary ? Convert.ToBase64String(entry.BinaryValue).TrimEnd('=') : entry.Value;
+
+    /// <summary>Adds the entries to headers that are to be sent.</summary>
+    public static void Write(Metadata metadata, IHeaderDictionary headers)
+    {
+        foreach (var entry in metadata)
+        {
+            if (!IsReserved(entry.Key))
+            {
+                headers.Append(entry.Key, Write(entry));
+            }
+        }
+    }
 
     /// <summary>What the entries count towards a peer's header limit.</summary>
     public static int CountBytes(Metadata metadata)

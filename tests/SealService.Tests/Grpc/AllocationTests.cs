@@ -64,6 +64,61 @@ public sealed class AllocationTests
         Assert.Equal(105L * (Messages + 1), pipe.Written);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Server_EchoThroughTheRawDoor_AllocatesNothingInSteadyState(bool flushesWait)
+    {
+        const int Messages = 50;
+        const int MessageBytes = 1024;
+        const int WarmUpRounds = 200;
+        const int Rounds = 1000;
+        using var server = new GrpcServerBuilder().AddDuplex(async (requests, responses, _) =>
+        {
+            while (await requests.WaitToReadAsync())
+            {
+                while (requests.TryRead(out var message))
+                {
+                    responses.Write(message);
+                }
+
+                await responses.FlushAsync();
+            }
+        }).Build();
+        var call = InMemoryCall.Start(server, flushWaitsAt: flushesWait ? 1 : 0);
+        // Each write ends inside a message: messages across reads are a part of it.
+        var frame = RawHttp.Frame(new byte[MessageBytes]);
+        var chunk = Enumerable.Repeat(frame, Messages).SelectMany(bytes => bytes).ToArray();
+        call.Requests.Write(frame.AsSpan(0, 100));
+        var echoed = 0L;
+        RunRounds(WarmUpRounds);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        RunRounds(Rounds);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.Equal((long)(WarmUpRounds + Rounds) * chunk.Length, echoed);
+        Assert.True(allocated == 0, $"{allocated} bytes for {Rounds * Messages} messages");
+        call.Requests.Write(frame.AsSpan(100));
+        await call.Requests.CompleteAsync();
+        call.TakeResponses();
+        await call.Ended.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.Equal("0", call.Trailers.GrpcStatus);
+
+        void RunRounds(int rounds)
+        {
+            for (var round = 0; round < rounds; round++)
+            {
+                call.Requests.Write(chunk.AsSpan(100));
+                call.Requests.Write(chunk.AsSpan(0, 100));
+                // Inline: the handler has read and answered when this returns.
+                var flush = call.Requests.FlushAsync(TestContext.Current.CancellationToken);
+                Assert.True(flush.IsCompletedSuccessfully);
+                echoed += call.TakeResponses();
+            }
+        }
+    }
+
     [Fact]
     public async Task Stream_ServerAndClientTogether_AllocatesLittlePerMessage()
     {

@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Grpc.Net.Client.Internal;
-using Grpc.Wire;
 
 namespace Grpc.Net.Client;
 
@@ -19,13 +18,13 @@ namespace Grpc.Net.Client;
 public sealed class ClientStreamReader<T> : IAsyncStreamReader<T>
 {
     private readonly HttpCall _call;
-    private readonly MessagePayload<T> _payload;
+    private readonly Marshaller<T> _marshaller;
     private T? _current;
 
     internal ClientStreamReader(HttpCall call, Marshaller<T> marshaller)
     {
         _call = call;
-        _payload = new MessagePayload<T>(marshaller);
+        _marshaller = marshaller;
     }
 
     public T Current => _current ?? throw new InvalidOperationException("There is no message: MoveNext was not called, or it returned false.");
@@ -50,7 +49,7 @@ public sealed class ClientStreamReader<T> : IAsyncStreamReader<T>
                 return false;
             }
 
-            message = _payload.Deserialize(payload);
+            message = responses.Deserialize(_marshaller, payload);
             return true;
         }
         catch (RpcException e)

@@ -1,5 +1,4 @@
 using Grpc.Core;
-using Grpc.Wire;
 
 namespace Grpc.Server.Internal;
 
@@ -17,8 +16,8 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
 {
     public override async Task InvokeAsync(ServerCall call)
     {
-        var request = await Checked.ReadSingleAsync(call, method.RequestMarshaller);
-        var response = await handler(request, call);
+        await call.Requests.WaitForSingleAsync(CancellationToken.None);
+        var response = await handler(Checked.ReadSingle(call, method.RequestMarshaller), call);
         // Not flushed: headers, message and trailers leave together when the request ends.
         call.Response.Write(method.ResponseMarshaller, Checked.NotNull(response), call.WriteOptions);
     }
@@ -43,8 +42,8 @@ internal sealed class ServerStreamingHandler<TRequest, TResponse>(
 {
     public override async Task InvokeAsync(ServerCall call)
     {
-        var request = await Checked.ReadSingleAsync(call, method.RequestMarshaller);
-        await handler(request, new ServerStreamWriter<TResponse>(call, method.ResponseMarshaller), call);
+        await call.Requests.WaitForSingleAsync(CancellationToken.None);
+        await handler(Checked.ReadSingle(call, method.RequestMarshaller), new ServerStreamWriter<TResponse>(call, method.ResponseMarshaller), call);
     }
 }
 
@@ -90,10 +89,8 @@ file static class Checked
     public static T NotNull<T>(T? response) =>
         response ?? throw new RpcException(new Status(StatusCode.Cancelled, "The handler gave no response."));
 
-    public static async ValueTask<TRequest> ReadSingleAsync<TRequest>(ServerCall call, Marshaller<TRequest> marshaller)
-    {
-        var message = await call.Requests.ReadSingleAsync(CancellationToken.None)
-            ?? throw new RpcException(new Status(StatusCode.Internal, "The client sent no request message."));
-        return new MessagePayload<TRequest>(marshaller).Deserialize(message);
-    }
+    public static TRequest ReadSingle<TRequest>(ServerCall call, Marshaller<TRequest> marshaller) =>
+        call.Requests.TryRead(out var message)
+            ? call.Requests.Deserialize(marshaller, message)
+            : throw new RpcException(new Status(StatusCode.Internal, "The client sent no request message."));
 }

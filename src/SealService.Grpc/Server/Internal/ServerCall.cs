@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Grpc.Wire;
 using Microsoft.AspNetCore.Http;
@@ -57,7 +56,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
             this,
             http.Request.BodyReader,
             runtime.ReceiveLimits,
-            acceptsCompressed: http.Request.Headers[GrpcHeaders.Encoding] == MessageCompression.Gzip);
+            acceptsCompressed: http.Request.Headers.GrpcEncoding == MessageCompression.Gzip);
     }
 
     public HttpContext Http { get; }
@@ -83,6 +82,9 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     /// <summary>The client is not there any more, or the call was ended from outside the handler.</summary>
     public bool IsAborted => _requestAborted.IsCancellationRequested || Response.Termination is not null;
 
+    // The client.
+    private bool MayStillSend => !Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested;
+
     protected override string MethodCore => Http.Request.Path.Value ?? "";
 
     protected override string HostCore => Http.Request.Host.Value ?? "";
@@ -91,7 +93,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     protected override DateTime DeadlineCore => _deadline;
 
-    protected override Metadata RequestHeadersCore => _requestHeaders ??= ReadRequestHeaders();
+    protected override Metadata RequestHeadersCore => _requestHeaders ??= MetadataCodec.Read(Http.Request.Headers);
 
     protected override CancellationToken CancellationTokenCore => (Volatile.Read(ref _cancellation) ?? CreateCancellation()).Token;
 
@@ -109,9 +111,23 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     {
         ServerMetrics.Started(MethodName);
         var refusal = Runtime.Admission.TryEnter(_handler.Method);
+        Exception? failure = refusal;
         try
         {
-            End(refusal ?? await HandleAsync());
+            if (refusal is null)
+            {
+                try
+                {
+                    Prepare();
+                    await _handler.InvokeAsync(this);
+                }
+                catch (Exception e)
+                {
+                    failure = e;
+                }
+            }
+
+            End(failure);
             await DisposeAsync();
         }
         finally
@@ -176,22 +192,6 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Response.SendHeadersAsync(responseHeaders).AsTask();
 
-    /// <summary>Steps 1 and 2; gives what the handler failed with, or null.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Exception?> HandleAsync()
-    {
-        try
-        {
-            Prepare();
-            await _handler.InvokeAsync(this);
-            return null;
-        }
-        catch (Exception e)
-        {
-            return e;
-        }
-    }
-
     /// <summary>Step 1.</summary>
     /// <exception cref="RpcException">UNIMPLEMENTED: the requests' encoding is not known.</exception>
     private void Prepare()
@@ -215,14 +215,14 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         }
 
         var headers = Http.Request.Headers;
-        var encoding = headers[GrpcHeaders.Encoding].ToString();
+        var encoding = headers.GrpcEncoding.ToString();
         if (encoding is not ("" or MessageCompression.Identity or MessageCompression.Gzip))
         {
-            Http.Response.Headers[GrpcHeaders.AcceptEncoding] = MessageCompression.AcceptEncoding;
+            Http.Response.Headers.GrpcAcceptEncoding = MessageCompression.AcceptEncoding;
             throw new RpcException(new Status(StatusCode.Unimplemented, $"The message encoding '{encoding}' is not supported."));
         }
 
-        if (GrpcTimeout.TryParse(headers[GrpcHeaders.Timeout].ToString(), out var timeout))
+        if (GrpcTimeout.TryParse(headers.GrpcTimeout.ToString(), out var timeout))
         {
             ArmDeadline(timeout < Runtime.Options.MaxDeadline ? timeout : Runtime.Options.MaxDeadline);
         }
@@ -332,16 +332,32 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     }
 
     /// <summary>Step 4.</summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         _deadlineTimer?.Dispose();
         Requests.Close();
+        if (Response.Termination is null && !MayStillSend)
+        {
+            Release();
+            return ValueTask.CompletedTask;
+        }
+
+        return DisposeAsyncCore();
+    }
+
+    private async ValueTask DisposeAsyncCore()
+    {
         await (Response.Termination ?? Task.CompletedTask);
-        if (!Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested)
+        if (MayStillSend)
         {
             await DrainAsync();
         }
 
+        Release();
+    }
+
+    private void Release()
+    {
         if (_isWatched)
         {
             Runtime.StallWatch.Remove(this);
@@ -378,19 +394,5 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         {
             Runtime.StallWatch.Add(this);
         }
-    }
-
-    private Metadata ReadRequestHeaders()
-    {
-        var metadata = new Metadata();
-        foreach (var (name, values) in Http.Request.Headers)
-        {
-            foreach (var value in values)
-            {
-                MetadataCodec.Read(name, value ?? "", metadata);
-            }
-        }
-
-        return metadata;
     }
 }

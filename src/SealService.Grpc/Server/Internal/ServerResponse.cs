@@ -62,7 +62,7 @@ internal sealed class ServerResponse : IDisposable
                 throw new InvalidOperationException("The response headers have been sent.");
             }
 
-            _compresses = compress && MessageCompression.AcceptsGzip(_call.Http.Request.Headers[GrpcHeaders.AcceptEncoding].ToString());
+            _compresses = compress && MessageCompression.AcceptsGzip(_call.Http.Request.Headers.GrpcAcceptEncoding.ToString());
         }
     }
 
@@ -85,7 +85,7 @@ internal sealed class ServerResponse : IDisposable
                     $"The response headers count {bytes} bytes, over the limit of {options.MaxMetadataBytes} ({options.LimitName(nameof(options.MaxMetadataBytes))}).");
             }
 
-            Append(_http.Headers, headers);
+            MetadataCodec.Write(headers, _http.Headers);
             BeginBody();
         }
 
@@ -236,38 +236,32 @@ internal sealed class ServerResponse : IDisposable
         _bodyHasBegun = true;
         if (_compresses)
         {
-            _http.Headers[GrpcHeaders.Encoding] = MessageCompression.Gzip;
+            _http.Headers.GrpcEncoding = MessageCompression.Gzip;
         }
     }
 
     private void WriteStatus(Status status, Metadata trailers)
     {
         var target = _bodyHasBegun ? _call.Http.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers : _http.Headers;
-        target[GrpcHeaders.Status] = StatusText.Of(status.StatusCode);
+        target.GrpcStatus = StatusText.Of(status.StatusCode);
         if (status.Detail.Length > 0)
         {
-            target[GrpcHeaders.Message] = PercentEncoding.Encode(status.Detail);
+            target.GrpcMessage = PercentEncoding.Encode(status.Detail);
+        }
+
+        if (trailers.Count == 0)
+        {
+            return;
         }
 
         var limit = _call.Runtime.Options.MaxMetadataBytes;
-        if (trailers.Count > 0 && MetadataCodec.CountBytes(trailers) is var bytes && bytes > limit)
+        if (MetadataCodec.CountBytes(trailers) is var bytes && bytes > limit)
         {
             ServerLog.TrailersTooLarge(_call.Runtime.Logger, _call.MethodName, bytes, limit);
             return;
         }
 
-        Append(target, trailers);
-    }
-
-    private static void Append(IHeaderDictionary target, Metadata metadata)
-    {
-        foreach (var entry in metadata)
-        {
-            if (!MetadataCodec.IsReserved(entry.Key))
-            {
-                target.Append(entry.Key, MetadataCodec.Write(entry));
-            }
-        }
+        MetadataCodec.Write(trailers, target);
     }
 
     private void Reset(int errorCode) => _call.Http.Features.Get<IHttpResetFeature>()?.Reset(errorCode);

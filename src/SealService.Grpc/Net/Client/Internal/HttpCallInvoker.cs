@@ -1,6 +1,5 @@
 using System.Buffers;
 using Grpc.Core;
-using Grpc.Wire;
 
 namespace Grpc.Net.Client.Internal;
 
@@ -103,12 +102,16 @@ internal sealed class HttpCallInvoker(GrpcChannel channel) : CallInvoker
         var hasResponse = false;
         try
         {
-            if (responses is not null && await responses.ReadSingleAsync(CancellationToken.None) is { } message)
+            if (responses is not null)
             {
-                // A raw message must outlive the transport's buffers, which end with the call.
-                var payload = typeof(TResponse) == typeof(ReadOnlySequence<byte>) ? new(message.ToArray()) : message;
-                response = new MessagePayload<TResponse>(marshaller).Deserialize(payload);
-                hasResponse = true;
+                await responses.WaitForSingleAsync(CancellationToken.None);
+                hasResponse = responses.TryRead(out var message);
+                if (hasResponse)
+                {
+                    // A raw message must outlive the transport's buffers, which end with the call.
+                    var payload = typeof(TResponse) == typeof(ReadOnlySequence<byte>) ? new(message.ToArray()) : message;
+                    response = responses.Deserialize(marshaller, payload);
+                }
             }
         }
         catch (Exception e)
