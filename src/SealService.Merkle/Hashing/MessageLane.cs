@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace SealService.Merkle;
 
@@ -10,6 +11,8 @@ namespace SealService.Merkle;
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct MessageLane
 {
+    private const int PrefetchedBlocks = 2;
+
     private ReadOnlySequence<byte> _message;
     private SequencePosition _next; // the segment after the current one
     private MemoryHandle _pin; // of the current segment
@@ -42,6 +45,8 @@ internal unsafe struct MessageLane
             return AssembleBlock();
         }
 
+        // Sixteen messages are more than the processor's own prefetching follows. Past the end it does nothing.
+        Sse.Prefetch0(_at + (PrefetchedBlocks * Sha256Lanes.BlockBytes));
         byte* block = _at;
         _at += Sha256Lanes.BlockBytes;
         _left -= Sha256Lanes.BlockBytes;

@@ -86,6 +86,26 @@ internal static unsafe class Sha256Lanes
         return *(MerkleHash*)hash;
     }
 
+    /// <summary>The hashes of all lanes, when all have taken their last block in.</summary>
+    /// <param name="state">Sixteen hashes.</param>
+    /// <param name="hashes">Room for sixteen.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ReadAll(State* state, MerkleHash* hashes)
+    {
+        Vector512<uint>* words = (Vector512<uint>*)state->Words;
+        for (int half = 0; half < 2; half++)
+        {
+            // In the 128-bit part p of lanes[j]: four words of lane 4p + j.
+            Vector512<uint>* w = words + (4 * half);
+            Vector512<ulong> low01 = Avx512F.UnpackLow(w[0], w[1]).AsUInt64(), high01 = Avx512F.UnpackHigh(w[0], w[1]).AsUInt64();
+            Vector512<ulong> low23 = Avx512F.UnpackLow(w[2], w[3]).AsUInt64(), high23 = Avx512F.UnpackHigh(w[2], w[3]).AsUInt64();
+            StoreParts(Avx512F.UnpackLow(low01, low23), hashes, half);
+            StoreParts(Avx512F.UnpackHigh(low01, low23), hashes + 1, half);
+            StoreParts(Avx512F.UnpackLow(high01, high23), hashes + 2, half);
+            StoreParts(Avx512F.UnpackHigh(high01, high23), hashes + 3, half);
+        }
+    }
+
     /// <summary>Takes one block of each message in.</summary>
     /// <param name="state">Sixteen hashes.</param>
     /// <param name="blocks">Sixteen pointers to 64 bytes each.</param>
@@ -93,7 +113,9 @@ internal static unsafe class Sha256Lanes
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // it would be compiled in the middle of its first loop
     public static void Compress(State* state, byte** blocks)
     {
-        Vector512<uint>* schedule = stackalloc Vector512<uint>[Rounds];
+        // A vector is a cache line: on two of them each access costs twice.
+        byte* memory = stackalloc byte[(Rounds + 1) * sizeof(Vector512<uint>)];
+        Vector512<uint>* schedule = Align(memory);
         Transpose(blocks, schedule);
         Vector512<uint>* words = (Vector512<uint>*)state->Words;
         Vector512<uint> a = words[0], b = words[1], c = words[2], d = words[3];
@@ -183,7 +205,8 @@ internal static unsafe class Sha256Lanes
     private static void Transpose(byte** blocks, Vector512<uint>* words)
     {
         // parts[4q + j]: in its 128-bit part p, word 4p + j of the rows 4q to 4q + 3.
-        Vector512<uint>* parts = stackalloc Vector512<uint>[BlockWords];
+        byte* memory = stackalloc byte[(BlockWords + 1) * sizeof(Vector512<uint>)];
+        Vector512<uint>* parts = Align(memory);
         for (int row = 0; row < Count; row += 4)
         {
             Vector512<uint> row0 = ReadBigEndian(blocks[row]), row1 = ReadBigEndian(blocks[row + 1]);
@@ -211,12 +234,30 @@ internal static unsafe class Sha256Lanes
         }
     }
 
+    // Part p to one half of the hash of lane 4p, in big-endian.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> ReadBigEndian(byte* block)
+    private static void StoreParts(Vector512<ulong> parts, MerkleHash* hashes, int half)
+    {
+        Vector512<byte> bytes = SwapWords(parts.AsByte());
+        bytes.GetLower().GetLower().Store((byte*)hashes + (16 * half));
+        bytes.GetLower().GetUpper().Store((byte*)(hashes + 4) + (16 * half));
+        bytes.GetUpper().GetLower().Store((byte*)(hashes + 8) + (16 * half));
+        bytes.GetUpper().GetUpper().Store((byte*)(hashes + 12) + (16 * half));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint> ReadBigEndian(byte* block) => SwapWords(Vector512.Load(block)).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<byte> SwapWords(Vector512<byte> words)
     {
         Vector128<byte> swap = Vector128.Create((byte)3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
-        return Avx512BW.Shuffle(Vector512.Load(block), Vector512.Create(Vector256.Create(swap, swap), Vector256.Create(swap, swap))).AsUInt32();
+        return Avx512BW.Shuffle(words, Vector512.Create(Vector256.Create(swap, swap), Vector256.Create(swap, swap)));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint>* Align(byte* memory) =>
+        (Vector512<uint>*)(((nuint)memory + (nuint)sizeof(Vector512<uint>) - 1) & ~((nuint)sizeof(Vector512<uint>) - 1));
 
     private static byte* AllocateZeros(nuint bytes) => (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(bytes);
 }

@@ -19,6 +19,7 @@ internal unsafe ref struct ShortMessageLanes
     private fixed byte _blocks[Sha256Lanes.Count];
     private int _count;
     private int _steps;
+    private bool _isUniform = true; // all messages have as many blocks
 
     /// <param name="slots"><see cref="SlotsBytes"/> bytes of the caller's, with any content.</param>
     public ShortMessageLanes(byte* slots) => _slots = slots;
@@ -38,6 +39,7 @@ internal unsafe ref struct ShortMessageLanes
         byte* lastBlock = slot + ((blocks - 1) * Sha256Lanes.BlockBytes);
         NativeMemory.Clear(slot + length + 1, (nuint)(lastBlock + Sha256Lanes.BlockBytes - (slot + length + 1)));
         Sha256Lanes.WriteLength(lastBlock, length);
+        _isUniform &= _count == 0 || blocks == _steps;
         _blocks[_count++] = (byte)blocks;
         _steps = Math.Max(_steps, blocks);
     }
@@ -58,16 +60,32 @@ internal unsafe ref struct ShortMessageLanes
             }
 
             Sha256Lanes.Compress(&state, blocks);
-            for (int lane = 0; lane < _count; lane++)
-            {
-                if (_blocks[lane] == step + 1)
-                {
-                    hashes[lane] = Sha256Lanes.Read(&state, lane);
-                }
-            }
+            ReadFinished(&state, step + 1, hashes);
         }
 
         _count = 0;
         _steps = 0;
+        _isUniform = true;
+    }
+
+    private readonly void ReadFinished(Sha256Lanes.State* state, int step, Span<MerkleHash> hashes)
+    {
+        if (step == _steps && _isUniform && _count == Sha256Lanes.Count && hashes.Length >= Sha256Lanes.Count)
+        {
+            fixed (MerkleHash* all = hashes)
+            {
+                Sha256Lanes.ReadAll(state, all);
+            }
+
+            return;
+        }
+
+        for (int lane = 0; lane < _count; lane++)
+        {
+            if (_blocks[lane] == step)
+            {
+                hashes[lane] = Sha256Lanes.Read(state, lane);
+            }
+        }
     }
 }

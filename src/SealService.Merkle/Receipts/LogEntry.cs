@@ -72,55 +72,23 @@ public readonly ref struct LogEntry
     public ReadOnlySpan<byte> MetadataCommitment { get; init; }
 
     /// <summary>What is wrong with the values, or null: kinds that are known, sizes that are right, text that is UTF-8.</summary>
-    public string? FindFault()
-    {
-        if (Kind is not (EntryKind.Document or EntryKind.Digest))
-        {
-            return $"the entry's kind {(int)Kind} is not known";
-        }
+    public string? FindFault() =>
+        Kind is not (EntryKind.Document or EntryKind.Digest) ? Unknown("kind", (int)Kind)
+        : Salt.Length != SaltBytes ? WrongSize("salt", Salt.Length, SaltBytes)
+        : SealedAtUnixMs is < 0 or > SealedAtUnixMsMax ? "the entry's time is outside the years 1970 to 9999"
+        : DigestAlgorithm != DigestAlgorithm.Sha256 ? Unknown("digest algorithm", (int)DigestAlgorithm)
+        : Digest.Length != DigestBytes ? WrongSize("digest", Digest.Length, DigestBytes)
+        : DocumentSizeBytes < 0 ? "the entry's document size is negative"
+        : DocumentId.Length > DocumentIdBytesMax ? TooLong("document id", DocumentId.Length, DocumentIdBytesMax)
+        : !DocumentId.IsEmpty && !System.Text.Unicode.Utf8.IsValid(DocumentId) ? "the entry's document id is not UTF-8"
+        : IdempotencyKeySha256.Length is not (0 or DigestBytes) ? WrongSize("idempotency key hash", IdempotencyKeySha256.Length, DigestBytes)
+        : MetadataCommitment.Length is not (0 or DigestBytes) ? WrongSize("metadata commitment", MetadataCommitment.Length, DigestBytes)
+        : null;
 
-        if (Salt.Length != SaltBytes)
-        {
-            return $"the entry's salt has {Salt.Length} bytes, not {SaltBytes}";
-        }
+    // Text is put together elsewhere: a method that formats clears its stack first, and every document passes here.
+    private static string Unknown(string field, int value) => $"the entry's {field} {value} is not known";
 
-        if (SealedAtUnixMs is < 0 or > SealedAtUnixMsMax)
-        {
-            return "the entry's time is outside the years 1970 to 9999";
-        }
+    private static string WrongSize(string field, int bytes, int expected) => $"the entry's {field} has {bytes} bytes, not {expected}";
 
-        if (DigestAlgorithm != DigestAlgorithm.Sha256)
-        {
-            return $"the entry's digest algorithm {(int)DigestAlgorithm} is not known";
-        }
-
-        if (Digest.Length != DigestBytes)
-        {
-            return $"the entry's digest has {Digest.Length} bytes, not {DigestBytes}";
-        }
-
-        if (DocumentSizeBytes < 0)
-        {
-            return "the entry's document size is negative";
-        }
-
-        if (DocumentId.Length > DocumentIdBytesMax)
-        {
-            return $"the entry's document id has {DocumentId.Length} bytes, more than {DocumentIdBytesMax}";
-        }
-
-        if (!System.Text.Unicode.Utf8.IsValid(DocumentId))
-        {
-            return "the entry's document id is not UTF-8";
-        }
-
-        if (IdempotencyKeySha256.Length is not (0 or DigestBytes))
-        {
-            return $"the entry's idempotency key hash has {IdempotencyKeySha256.Length} bytes, not {DigestBytes}";
-        }
-
-        return MetadataCommitment.Length is 0 or DigestBytes
-            ? null
-            : $"the entry's metadata commitment has {MetadataCommitment.Length} bytes, not {DigestBytes}";
-    }
+    private static string TooLong(string field, int bytes, int max) => $"the entry's {field} has {bytes} bytes, more than {max}";
 }

@@ -8,7 +8,7 @@ namespace SealService.Wire;
 /// generated code. Layout: each field is a varint tag (number shifted left by 3, or'ed with the wire type) and its value.
 /// Source: Protocol Buffers encoding specification. Every method answers false for malformed bytes and never throws.
 /// </summary>
-internal ref struct ProtobufReader(in ReadOnlySequence<byte> message)
+internal ref struct ProtobufReader
 {
     /// <summary>Wire type 0.</summary>
     public const uint Varint = 0;
@@ -22,10 +22,28 @@ internal ref struct ProtobufReader(in ReadOnlySequence<byte> message)
     /// <summary>Wire type 5.</summary>
     public const uint Fixed32 = 5;
 
-    private SequenceReader<byte> _reader = new(message);
+    private readonly ReadOnlySequence<byte> _message;
+    private readonly long _length;
+    private ReadOnlySpan<byte> _segment;
+    private SequencePosition _nextSegment;
+    private long _segmentStart; // in the message
+    private int _at; // in the segment
+
+    public ProtobufReader(in ReadOnlySequence<byte> message)
+    {
+        _message = message;
+        _length = message.Length;
+        _segment = message.FirstSpan;
+        _nextSegment = message.Start;
+        message.TryGet(ref _nextSegment, out _);
+    }
 
     /// <summary>True when every field has been read.</summary>
-    public readonly bool AtEnd => _reader.End;
+    public readonly bool AtEnd => Position == _length;
+
+    private readonly long Position => _segmentStart + _at;
+
+    private readonly long Remaining => _length - Position;
 
     /// <summary>The tag of field <paramref name="number"/> with <paramref name="wireType"/>.</summary>
     public static uint Tag(uint number, uint wireType) => (number << 3) | wireType;
@@ -47,25 +65,27 @@ internal ref struct ProtobufReader(in ReadOnlySequence<byte> message)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryReadVarint(out ulong value)
     {
-        if (_reader.TryRead(out var first) && first < 0x80)
+        if (_at < _segment.Length && _segment[_at] < 0x80)
         {
-            value = first;
+            value = _segment[_at++];
             return true;
         }
 
-        return TryReadLongVarint(first, out value);
+        return TryReadLongVarint(out value);
     }
 
     /// <summary>Reads a length and gives the bytes that it covers, in place.</summary>
     public bool TryReadBytes(out ReadOnlySequence<byte> bytes)
     {
-        if (!TryReadVarint(out var length) || length > (ulong)_reader.Remaining)
+        if (!TryReadVarint(out var length) || length > (ulong)Remaining)
         {
             bytes = default;
             return false;
         }
 
-        return _reader.TryReadExact((int)length, out bytes);
+        bytes = _message.Slice(Position, (long)length);
+        Advance((long)length);
+        return true;
     }
 
     /// <summary>Skips the value of a field that is not known here.</summary>
@@ -73,22 +93,17 @@ internal ref struct ProtobufReader(in ReadOnlySequence<byte> message)
     {
         Varint => TryReadVarint(out _),
         Fixed64 => TryAdvance(8),
-        LengthDelimited => TryReadVarint(out var length) && length <= int.MaxValue && TryAdvance((int)length),
+        LengthDelimited => TryReadVarint(out var length) && length <= long.MaxValue && TryAdvance((long)length),
         Fixed32 => TryAdvance(4),
         _ => false, // groups (3, 4) are not used by this contract; 6 and 7 do not exist
     };
 
-    private bool TryReadLongVarint(byte first, out ulong value)
+    private bool TryReadLongVarint(out ulong value)
     {
-        value = first & 0x7FUL;
-        if (first < 0x80)
+        value = 0;
+        for (var shift = 0; shift < 64; shift += 7)
         {
-            return false; // the sequence was empty
-        }
-
-        for (var shift = 7; shift < 64; shift += 7)
-        {
-            if (!_reader.TryRead(out var next))
+            if (!TryReadByte(out var next))
             {
                 return false;
             }
@@ -103,14 +118,45 @@ internal ref struct ProtobufReader(in ReadOnlySequence<byte> message)
         return false;
     }
 
-    private bool TryAdvance(int count)
+    private bool TryReadByte(out byte value)
     {
-        if (_reader.Remaining < count)
+        if (AtEnd)
+        {
+            value = 0;
+            return false;
+        }
+
+        if (_at == _segment.Length)
+        {
+            Advance(0);
+        }
+
+        value = _segment[_at++];
+        return true;
+    }
+
+    private bool TryAdvance(long count)
+    {
+        if (Remaining < count)
         {
             return false;
         }
 
-        _reader.Advance(count);
+        Advance(count);
         return true;
+    }
+
+    // By no more than what remains; to the segment that has the next byte, if there is one.
+    private void Advance(long count)
+    {
+        while (count >= _segment.Length - _at && _message.TryGet(ref _nextSegment, out var next))
+        {
+            count -= _segment.Length - _at;
+            _segmentStart += _segment.Length;
+            _segment = next.Span;
+            _at = 0;
+        }
+
+        _at += (int)count;
     }
 }
