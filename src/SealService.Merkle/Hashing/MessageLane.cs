@@ -1,18 +1,15 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace SealService.Merkle;
 
 /// <summary>
-/// Gives one message block by block: where it lies as long as a block is whole there, otherwise (across two segments, and at the
+/// Gives one message in pieces of whole blocks: where they lie as far as they are whole there, otherwise (across two segments, and at the
 /// padded end) put together in scratch.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct MessageLane
 {
-    private const int PrefetchedBlocks = 2;
-
     private ReadOnlySequence<byte> _message;
     private SequencePosition _next; // the segment after the current one
     private MemoryHandle _pin; // of the current segment
@@ -21,8 +18,8 @@ internal unsafe struct MessageLane
     private byte* _scratch;
     private bool _isEnded; // the bit that follows the message was given
 
-    /// <summary>Blocks that were not taken in yet; counted by the caller.</summary>
-    public long BlocksLeft { get; set; }
+    /// <summary>Blocks that were not taken yet.</summary>
+    public long BlocksLeft { get; private set; }
 
     /// <param name="message">The message.</param>
     /// <param name="scratch">A block of pinned memory.</param>
@@ -37,20 +34,34 @@ internal unsafe struct MessageLane
         BlocksLeft = Sha256Lanes.BlocksOf(message.Length);
     }
 
-    /// <summary>64 bytes, valid until the next call.</summary>
-    public byte* NextBlock()
+    /// <summary>The number of blocks that <see cref="Take"/> can give in one piece; at least 1 while blocks are left.</summary>
+    public long BlocksInPiece
     {
+        get
+        {
+            if (_left == 0)
+            {
+                TryNextSegment();
+            }
+
+            return Math.Max(1, _left / Sha256Lanes.BlockBytes);
+        }
+    }
+
+    /// <summary>So many blocks in one piece, valid until the next call.</summary>
+    public byte* Take(long blocks)
+    {
+        BlocksLeft -= blocks;
         if (_left < Sha256Lanes.BlockBytes)
         {
             return AssembleBlock();
         }
 
-        // Sixteen messages are more than the processor's own prefetching follows. Past the end it does nothing.
-        Sse.Prefetch0(_at + (PrefetchedBlocks * Sha256Lanes.BlockBytes));
-        byte* block = _at;
-        _at += Sha256Lanes.BlockBytes;
-        _left -= Sha256Lanes.BlockBytes;
-        return block;
+        byte* piece = _at;
+        int bytes = (int)blocks * Sha256Lanes.BlockBytes;
+        _at += bytes;
+        _left -= bytes;
+        return piece;
     }
 
     /// <summary>Lets the message's memory go.</summary>
@@ -63,11 +74,6 @@ internal unsafe struct MessageLane
 
     private byte* AssembleBlock()
     {
-        if (_left == 0 && TryNextSegment() && _left >= Sha256Lanes.BlockBytes)
-        {
-            return NextBlock();
-        }
-
         Span<byte> block = new(_scratch, Sha256Lanes.BlockBytes);
         int filled = 0;
         while (filled < block.Length && (_left > 0 || TryNextSegment()))
@@ -97,7 +103,7 @@ internal unsafe struct MessageLane
             _isEnded = true;
         }
 
-        if (BlocksLeft == 1)
+        if (BlocksLeft == 0)
         {
             Sha256Lanes.WriteLength(_scratch, _message.Length);
         }

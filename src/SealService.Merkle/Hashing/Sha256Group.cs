@@ -101,37 +101,25 @@ public sealed class Sha256Group : IDisposable
     private unsafe void HashSideBySide(Span<MerkleHash> digests)
     {
         byte** blocks = stackalloc byte*[Sha256Lanes.Count];
+        long* strides = stackalloc long[Sha256Lanes.Count];
         Sha256Lanes.State state;
         Sha256Lanes.Begin(&state);
+        new Span<nint>(blocks, Sha256Lanes.Count).Fill((nint)Sha256Lanes.IdleBlock);
+        new Span<long>(strides, Sha256Lanes.Count).Clear();
         try
         {
-            for (int lane = 0; lane < Sha256Lanes.Count; lane++)
+            for (int lane = 0; lane < Count; lane++)
             {
-                blocks[lane] = Sha256Lanes.IdleBlock;
-                if (lane < Count)
-                {
-                    byte* scratch = (byte*)Unsafe.AsPointer(ref _scratch[lane * Sha256Lanes.BlockBytes]); // the array is pinned
-                    _lanes[lane].Begin(_messages[lane], scratch);
-                }
+                byte* scratch = (byte*)Unsafe.AsPointer(ref _scratch[lane * Sha256Lanes.BlockBytes]); // the array is pinned
+                _lanes[lane].Begin(_messages[lane], scratch);
             }
 
-            for (long step = 0; step < _blocksOfLongest; step++)
+            for (long taken = 0; taken < _blocksOfLongest;)
             {
-                for (int lane = 0; lane < Count; lane++)
-                {
-                    ref MessageLane message = ref _lanes[lane];
-                    blocks[lane] = message.BlocksLeft > 0 ? message.NextBlock() : Sha256Lanes.IdleBlock;
-                }
-
-                Sha256Lanes.Compress(&state, blocks);
-                for (int lane = 0; lane < Count; lane++)
-                {
-                    ref MessageLane message = ref _lanes[lane];
-                    if (message.BlocksLeft > 0 && --message.BlocksLeft == 0)
-                    {
-                        digests[lane] = Sha256Lanes.Read(&state, lane);
-                    }
-                }
+                long steps = TakePieces(blocks, strides);
+                Sha256Lanes.Compress(&state, blocks, strides, steps);
+                taken += steps;
+                ReadFinished(&state, strides, digests);
             }
         }
         finally
@@ -139,6 +127,39 @@ public sealed class Sha256Group : IDisposable
             foreach (ref MessageLane lane in _lanes.AsSpan(0, Count))
             {
                 lane.End();
+            }
+        }
+    }
+
+    // Of every message that has blocks left equally many, as many as all of them have in one piece.
+    private unsafe long TakePieces(byte** blocks, long* strides)
+    {
+        long steps = long.MaxValue;
+        foreach (ref MessageLane lane in _lanes.AsSpan(0, Count))
+        {
+            if (lane.BlocksLeft > 0)
+            {
+                steps = Math.Min(steps, lane.BlocksInPiece);
+            }
+        }
+
+        for (int i = 0; i < Count; i++)
+        {
+            bool isBusy = _lanes[i].BlocksLeft > 0;
+            blocks[i] = isBusy ? _lanes[i].Take(steps) : Sha256Lanes.IdleBlock;
+            strides[i] = isBusy ? Sha256Lanes.BlockBytes : 0;
+        }
+
+        return steps;
+    }
+
+    private unsafe void ReadFinished(Sha256Lanes.State* state, long* strides, Span<MerkleHash> digests)
+    {
+        for (int lane = 0; lane < Count; lane++)
+        {
+            if (strides[lane] > 0 && _lanes[lane].BlocksLeft == 0)
+            {
+                digests[lane] = Sha256Lanes.Read(state, lane);
             }
         }
     }

@@ -106,6 +106,28 @@ internal static unsafe class Sha256Lanes
         }
     }
 
+    /// <summary>Takes the same number of blocks of each message in.</summary>
+    /// <param name="state">Sixteen hashes.</param>
+    /// <param name="blocks">Sixteen pointers to 64 bytes each; moved.</param>
+    /// <param name="strides">For each pointer the bytes from block to block.</param>
+    /// <param name="steps">How many blocks; at least 1.</param>
+    public static void Compress(State* state, byte** blocks, long* strides, long steps)
+    {
+        Compress(state, blocks);
+        while (--steps > 0)
+        {
+            for (int lane = 0; lane < Count; lane++)
+            {
+                // Sixteen messages are more than the processor's own prefetching follows. A block lies on two cache lines, so what the next
+                // one needs is the line two blocks ahead. Past the end it does nothing.
+                blocks[lane] += strides[lane];
+                Sse.Prefetch0(blocks[lane] + (2 * BlockBytes));
+            }
+
+            Compress(state, blocks);
+        }
+    }
+
     /// <summary>Takes one block of each message in.</summary>
     /// <param name="state">Sixteen hashes.</param>
     /// <param name="blocks">Sixteen pointers to 64 bytes each.</param>

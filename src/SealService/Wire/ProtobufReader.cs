@@ -25,7 +25,8 @@ internal ref struct ProtobufReader
     private readonly ReadOnlySequence<byte> _message;
     private readonly long _length;
     private ReadOnlySpan<byte> _segment;
-    private SequencePosition _nextSegment;
+    private SequencePosition _nextSegment; // once the first one has been left
+    private bool _hasLeftFirst;
     private long _segmentStart; // in the message
     private int _at; // in the segment
 
@@ -34,8 +35,6 @@ internal ref struct ProtobufReader
         _message = message;
         _length = message.Length;
         _segment = message.FirstSpan;
-        _nextSegment = message.Start;
-        message.TryGet(ref _nextSegment, out _);
     }
 
     /// <summary>True when every field has been read.</summary>
@@ -126,9 +125,9 @@ internal ref struct ProtobufReader
             return false;
         }
 
-        if (_at == _segment.Length)
+        while (_at == _segment.Length)
         {
-            Advance(0);
+            MoveToNextSegment(); // a segment may be empty
         }
 
         value = _segment[_at++];
@@ -146,17 +145,31 @@ internal ref struct ProtobufReader
         return true;
     }
 
-    // By no more than what remains; to the segment that has the next byte, if there is one.
+    // By no more than what remains. May end behind a segment's last byte.
     private void Advance(long count)
     {
-        while (count >= _segment.Length - _at && _message.TryGet(ref _nextSegment, out var next))
+        while (count > _segment.Length - _at)
         {
             count -= _segment.Length - _at;
-            _segmentStart += _segment.Length;
-            _segment = next.Span;
-            _at = 0;
+            MoveToNextSegment();
         }
 
         _at += (int)count;
+    }
+
+    // There is one.
+    private void MoveToNextSegment()
+    {
+        if (!_hasLeftFirst)
+        {
+            _hasLeftFirst = true;
+            _nextSegment = _message.Start;
+            _message.TryGet(ref _nextSegment, out _);
+        }
+
+        _message.TryGet(ref _nextSegment, out var next);
+        _segmentStart += _segment.Length;
+        _segment = next.Span;
+        _at = 0;
     }
 }
