@@ -18,6 +18,9 @@ public sealed record LedgerOptions
     /// <summary>The most entries that one batch takes. Default: 32,768.</summary>
     public int EntriesPerBatchMax { get; init; } = 32 * 1024;
 
+    /// <summary>A batch with fewer entries is not signed while the one before it is being written, but after.</summary>
+    public int EntriesBesideWriteMin { get; init; } = 16 * 1024;
+
     /// <summary>
     /// The most bytes of entries that one batch takes, with their two-byte length prefixes. A batch is one storage record, so
     /// this and <see cref="RecordOverheadBytesMax"/> must fit into <c>ILedgerStorage.RecordBytesMax</c>. Default: 3.5 MiB.

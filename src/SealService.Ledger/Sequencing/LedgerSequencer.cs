@@ -74,6 +74,7 @@ internal sealed class LedgerSequencer
         while (_open is not null)
         {
             await _wake.WaitAsync();
+            await WaitUntilWorthwhileAsync();
             await SealAsync(await SwapAsync(last: _stopping || _fault.Exception is not null));
         }
 
@@ -95,6 +96,18 @@ internal sealed class LedgerSequencer
     {
         await _treeSize.WaitForMoreThanAsync(treeSize, cancellationToken);
         return _head;
+    }
+
+    /// <summary>
+    /// Every batch costs a signature and a durable write, a millisecond of processor time. A small one is not begun beside a write:
+    /// when that is done, it has grown.
+    /// </summary>
+    private async ValueTask WaitUntilWorthwhileAsync()
+    {
+        if (_open!.ReservedEntries < Options.EntriesBesideWriteMin)
+        {
+            await _writing;
+        }
     }
 
     /// <summary>Opens the next batch, or none, waits until the writers are out of this one and takes it.</summary>

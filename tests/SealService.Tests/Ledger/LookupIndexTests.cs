@@ -144,6 +144,30 @@ public sealed class LookupIndexTests
         Assert.Empty(index.Find(2, long.MaxValue, 10));
     }
 
+    [Fact]
+    public void Find_KeysThatAreNotSpreadEvenly_AreFound()
+    {
+        // Far from where an even spread would have them, on many pages, and one key over several pages.
+        using TemporaryFolder folder = new();
+        LookupIndex index = LookupIndex.Open(folder.Path, 20_000);
+        const int keys = 5_000;
+        for (int i = 0; i < keys; i++)
+        {
+            index.Add((ulong)i * 3, 2 * i);
+            index.Add(ulong.MaxValue - 7, (2 * i) + 1);
+        }
+
+        index.Flush(2 * keys);
+        for (int i = 0; i < keys; i++)
+        {
+            Assert.Equal([2L * i], index.Find((ulong)i * 3, long.MaxValue, 2));
+            Assert.Empty(index.Find(((ulong)i * 3) + 1, long.MaxValue, 2));
+        }
+
+        Assert.Equal(Enumerable.Range(0, keys).Select(i => (2L * (keys - 1 - i)) + 1), index.Find(ulong.MaxValue - 7, long.MaxValue, keys + 1));
+        Assert.Equal([1_999L, 1_997L], index.Find(ulong.MaxValue - 7, 2_000, 2));
+    }
+
     private static void ExpectSame(LookupIndex index, Dictionary<ulong, List<long>> oracle, Random random)
     {
         foreach ((ulong fingerprint, List<long> indexes) in oracle)

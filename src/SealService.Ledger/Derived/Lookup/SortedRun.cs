@@ -1,11 +1,13 @@
+using System.Buffers;
 using System.Globalization;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using SealService.Ledger.Storage;
 
 namespace SealService.Ledger.Derived.Lookup;
 
-/// <summary>The keys of the entries first..end−1, sorted: one immutable file, mapped into memory.</summary>
+/// <summary>The keys of the entries first..end−1, sorted: one immutable file, of which the filter is mapped into memory.</summary>
 /// <remarks>
 /// <code>
 ///  0  u32  magic "SLX2"        in the machine's byte order, like all of it: derived data is rebuilt, not moved
@@ -24,7 +26,9 @@ namespace SealService.Ledger.Derived.Lookup;
 /// document would be sealed again. All of it is read then, some 20 bytes a key at the disk's full speed. Checking each page
 /// when it is first asked for would start sooner, but find damage when the answer is due and not when all can be built again.
 ///
-/// A run that has been merged into another is unlinked at once, but stays mapped until the garbage collector finds that
+/// Keys are read, not mapped: pages that were mapped once stay in the process's memory, which would grow with the ledger.
+///
+/// A run that has been merged into another is unlinked at once, but stays open until the garbage collector finds that
 /// nobody reads it; that is why nothing here is disposed by hand. A disk that can't read a mapped page ends the process, as a
 /// disk that can't write does.
 /// </remarks>
@@ -34,19 +38,22 @@ internal sealed unsafe class SortedRun
     public const int HeaderChecksumAt = 60;
     public const uint Magic = 0x534C5832;
 
+    private const int PageKeys = 256; // 4 KiB a read when searching
+    private const int ChecksumBufferBytes = 128 * 1024;
+
+    private readonly SafeFileHandle _file;
     private readonly MemoryMappedViewAccessor _view; // keeps the mapping alive
     private readonly byte* _filter;
-    private readonly KeyPosition* _keys;
     private readonly long _filterBlocks;
 
-    private SortedRun(string path, RunHeader header, MemoryMappedViewAccessor view)
+    private SortedRun(string path, RunHeader header, SafeFileHandle file, MemoryMappedViewAccessor view)
     {
         Path = path;
         Header = header;
+        _file = file;
         _view = view;
         _filterBlocks = BlockFilter.BlocksFor(header.KeyCount);
         _filter = (byte*)view.SafeMemoryMappedViewHandle.DangerousGetHandle() + view.PointerOffset + HeaderBytes;
-        _keys = (KeyPosition*)(_filter + (_filterBlocks * BlockFilter.BlockBytes));
     }
 
     public string Path { get; }
@@ -62,134 +69,159 @@ internal sealed unsafe class SortedRun
     /// <exception cref="DerivedDataException">The file is not a run as it was written.</exception>
     public static SortedRun Open(string path)
     {
-        long length = new FileInfo(path).Length;
-        if (length < HeaderBytes)
+        SafeFileHandle file = File.OpenHandle(path);
+        try
         {
-            throw new DerivedDataException($"{path} is too short for a run");
-        }
+            RunHeader header = ReadHeader(file) ?? throw new DerivedDataException($"{path} is not a run, or its header is damaged");
+            if (FindFault(file, header) is { } fault)
+            {
+                throw new DerivedDataException($"{path} {fault}");
+            }
 
-        using MemoryMappedFile file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, 0, MemoryMappedFileAccess.Read);
-        MemoryMappedViewAccessor view = file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
-        byte* bytes = (byte*)view.SafeMemoryMappedViewHandle.DangerousGetHandle() + view.PointerOffset;
-        if (FindFault(bytes, length) is { } fault)
+            using MemoryMappedFile map = MemoryMappedFile.CreateFromFile(
+                file, mapName: null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            long filterEnd = KeysAt(header.KeyCount);
+            return new SortedRun(path, header, file, map.CreateViewAccessor(0, filterEnd, MemoryMappedFileAccess.Read));
+        }
+        catch
         {
-            view.Dispose();
-            throw new DerivedDataException($"{path} {fault}");
+            file.Dispose();
+            throw;
         }
-
-        view.Read(0, out RunHeader header);
-        return new SortedRun(path, header, view);
     }
 
     /// <summary>As <see cref="KeyTable.Collect"/>.</summary>
     public void Collect(ulong fingerprint, long before, int max, List<long> found)
     {
-        if (before > Header.FirstIndex && MayContain(fingerprint))
+        if (before <= Header.FirstIndex || !MayContain(fingerprint))
         {
-            // The first key behind those that were asked for; from there backwards the newest come first.
-            long at = LowerBound(new KeyPosition(fingerprint, before)) - 1;
-            for (; at >= 0 && found.Count < max && _keys[at].Fingerprint == fingerprint; at--)
-            {
-                found.Add(_keys[at].Index);
-            }
+            return;
         }
 
-        GC.KeepAlive(_view);
+        // The first key behind those that were asked for; from there backwards the newest come first.
+        Span<KeyPosition> page = stackalloc KeyPosition[PageKeys];
+        long at = LowerBound(new KeyPosition(fingerprint, before), page, out long pageStart);
+        while (--at >= 0 && found.Count < max)
+        {
+            if (at < pageStart)
+            {
+                pageStart = Math.Max(0, at + 1 - PageKeys);
+                Read(pageStart, page[..(int)(at + 1 - pageStart)]);
+            }
+
+            KeyPosition key = page[(int)(at - pageStart)];
+            if (key.Fingerprint != fingerprint)
+            {
+                return;
+            }
+
+            found.Add(key.Index);
+        }
     }
 
-    /// <summary>Copies keys from a position on, for merging.</summary>
+    /// <summary>Reads keys from a position on, as many as there are.</summary>
     public int Read(long position, Span<KeyPosition> destination)
     {
         int count = (int)Math.Min(destination.Length, Header.KeyCount - position);
-        new ReadOnlySpan<KeyPosition>(_keys + position, count).CopyTo(destination);
-        GC.KeepAlive(_view);
-        return count;
+        Span<byte> bytes = MemoryMarshal.AsBytes(destination[..count]);
+        return RandomAccess.Read(_file, bytes, KeysAt(Header.KeyCount) + (position * sizeof(KeyPosition))) == bytes.Length
+            ? count
+            : throw new DerivedDataException($"{Path} ends before its key {position + count}");
     }
 
-    /// <summary>What is wrong with a file's bytes; null when they are what was written.</summary>
-    private static string? FindFault(byte* bytes, long length)
+    private static long KeysAt(long keys) => HeaderBytes + (BlockFilter.BlocksFor(keys) * BlockFilter.BlockBytes);
+
+    private static RunHeader? ReadHeader(SafeFileHandle file)
     {
-        ReadOnlySpan<byte> start = new(bytes, HeaderBytes);
-        RunHeader header = MemoryMarshal.Read<RunHeader>(start);
-        if (header.Magic != Magic || MemoryMarshal.Read<uint>(start[HeaderChecksumAt..]) != Crc32C.Compute(start[..HeaderChecksumAt]))
+        Span<byte> bytes = stackalloc byte[HeaderBytes];
+        if (RandomAccess.Read(file, bytes, 0) != HeaderBytes)
         {
-            return "is not a run, or its header is damaged";
+            return null;
         }
 
-        // The header is what was written, so its numbers are sound.
+        RunHeader header = MemoryMarshal.Read<RunHeader>(bytes);
+        bool isSound = header.Magic == Magic && MemoryMarshal.Read<uint>(bytes[HeaderChecksumAt..]) == Crc32C.Compute(bytes[..HeaderChecksumAt]);
+        return isSound ? header : null;
+    }
+
+    /// <summary>What is wrong with a file whose header is what was written; null when all of it is.</summary>
+    private static string? FindFault(SafeFileHandle file, in RunHeader header)
+    {
+        long length = RandomAccess.GetLength(file);
         if (FileBytes(header.KeyCount) != length)
         {
             return $"has {length} bytes, a run of {header.KeyCount} keys has {FileBytes(header.KeyCount)}";
         }
 
-        long filterBytes = BlockFilter.BlocksFor(header.KeyCount) * BlockFilter.BlockBytes;
-        return ChecksumOf(bytes + HeaderBytes, filterBytes) != header.FilterChecksum ? "has a damaged filter"
-            : ChecksumOf(bytes + HeaderBytes + filterBytes, length - HeaderBytes - filterBytes) != header.KeysChecksum ? "has damaged keys"
+        long keysAt = KeysAt(header.KeyCount);
+        return ChecksumOf(file, HeaderBytes, keysAt) != header.FilterChecksum ? "has a damaged filter"
+            : ChecksumOf(file, keysAt, length) != header.KeysChecksum ? "has damaged keys"
             : null;
     }
 
-    private static uint ChecksumOf(byte* bytes, long length)
+    private static uint ChecksumOf(SafeFileHandle file, long begin, long end)
     {
-        const int spanBytesMax = 1 << 30; // a span counts in int
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ChecksumBufferBytes);
         uint checksum = 0;
-        while (length > 0)
+        while (begin < end)
         {
-            int count = (int)Math.Min(length, spanBytesMax);
-            checksum = Crc32C.Append(checksum, new ReadOnlySpan<byte>(bytes, count));
-            bytes += count;
-            length -= count;
+            int count = RandomAccess.Read(file, buffer.AsSpan(0, (int)Math.Min(ChecksumBufferBytes, end - begin)), begin);
+            if (count == 0)
+            {
+                break; // it became shorter: another checksum
+            }
+
+            checksum = Crc32C.Append(checksum, buffer.AsSpan(0, count));
+            begin += count;
         }
 
+        ArrayPool<byte>.Shared.Return(buffer);
         return checksum;
     }
 
     private bool MayContain(ulong fingerprint)
     {
         byte* block = _filter + (BlockFilter.BlockOf(fingerprint, _filterBlocks) * BlockFilter.BlockBytes);
-        return BlockFilter.MayContain(new ReadOnlySpan<uint>(block, BlockFilter.BlockWords), fingerprint);
+        bool mayContain = BlockFilter.MayContain(new ReadOnlySpan<uint>(block, BlockFilter.BlockWords), fingerprint);
+        GC.KeepAlive(_view);
+        return mayContain;
     }
 
     /// <summary>
-    /// The position of the first key that is not less. Fingerprints are spread evenly, so the search begins where the key
-    /// should be and widens from there: a few cache lines instead of one for each halving.
+    /// The position of the first key that is not less. Fingerprints are spread evenly, so the search begins on the page where the key
+    /// should be, and widens from there: mostly one to three reads.
     /// </summary>
-    private long LowerBound(KeyPosition key)
+    /// <param name="key">The key.</param>
+    /// <param name="page">Afterwards holds the keys from <paramref name="pageStart"/> up to the position that is returned.</param>
+    /// <param name="pageStart">Where the page begins.</param>
+    private long LowerBound(KeyPosition key, Span<KeyPosition> page, out long pageStart)
     {
         long low = 0;
         long high = Header.KeyCount;
         long guess = (long)Math.BigMul(key.Fingerprint, (ulong)high, out _);
-        for (long step = 8; low < high && guess < high; step *= 2)
+        for (long step = PageKeys; low < high; step *= 2)
         {
-            if (_keys[guess] < key)
+            pageStart = Math.Clamp(guess - (PageKeys / 2), low, Math.Max(low, high - PageKeys));
+            Span<KeyPosition> keys = page[..(int)Math.Min(PageKeys, high - pageStart)];
+            Read(pageStart, keys);
+            if (keys[0] >= key && pageStart > low)
             {
-                low = guess + 1;
-                if (guess + step >= high)
-                {
-                    break;
-                }
-
-                guess += step;
+                high = pageStart;
+                guess = high - step;
+            }
+            else if (keys[^1] < key && pageStart + keys.Length < high)
+            {
+                low = pageStart + keys.Length;
+                guess = low + step;
             }
             else
             {
-                high = guess;
-                guess = Math.Max(low, guess - step);
+                int position = keys.BinarySearch(key);
+                return pageStart + (position < 0 ? ~position : position);
             }
         }
 
-        while (low < high)
-        {
-            long middle = low + ((high - low) / 2);
-            if (_keys[middle] < key)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
+        pageStart = low;
         return low;
     }
 }
