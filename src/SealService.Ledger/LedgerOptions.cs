@@ -18,7 +18,7 @@ public sealed record LedgerOptions
     /// <summary>The most entries that one batch takes. Default: 32,768.</summary>
     public int EntriesPerBatchMax { get; init; } = 32 * 1024;
 
-    /// <summary>A batch with fewer entries is not signed while the one before it is being written, but after.</summary>
+    /// <summary>A batch with fewer entries is not signed while the one before it is being written, but after. Default: 16,384.</summary>
     public int EntriesBesideWriteMin { get; init; } = 16 * 1024;
 
     /// <summary>
@@ -86,6 +86,7 @@ public sealed record LedgerOptions
         Require(!string.IsNullOrWhiteSpace(Origin), nameof(Origin), "must not be empty");
         RequireRange(Encoding.UTF8.GetByteCount(Origin), 1, Checkpoint.OriginBytesMax, nameof(Origin));
         RequireRange(EntriesPerBatchMax, 1, 1 << 20, nameof(EntriesPerBatchMax));
+        RequireRange(EntriesBesideWriteMin, 0, int.MaxValue, nameof(EntriesBesideWriteMin));
         // One entry of the greatest size must fit, or its writer would wait for ever.
         RequireRange(BatchBytesMax, 4 * 1024, 1 << 28, nameof(BatchBytesMax));
         RequireRange(EntriesPerSegmentMax, 1, 1 << 20, nameof(EntriesPerSegmentMax));
