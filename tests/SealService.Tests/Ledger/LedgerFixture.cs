@@ -117,7 +117,10 @@ internal sealed class LedgerFixture : IAsyncDisposable
                     failure ??= segment.Failure;
                     for (int i = 0; segment.Failure is null && i < segment.Count; i++)
                     {
-                        Acknowledged.Add(segment.GetReceipt(i));
+                        lock (Acknowledged)
+                        {
+                            Acknowledged.Add(segment.GetReceipt(i));
+                        }
                     }
                 }
             }
