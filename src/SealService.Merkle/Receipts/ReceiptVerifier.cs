@@ -17,6 +17,9 @@ public sealed class ReceiptVerifier
     /// <summary>The number of verified checkpoints that are remembered unless another is given.</summary>
     public const int RememberedCheckpointsDefault = 1024;
 
+    [ThreadStatic]
+    private static InclusionProofGroup? t_proofs;
+
     private readonly VerifierKey[] _trustedKeys;
     private readonly VerifiedCheckpointCache _verified;
 
@@ -42,17 +45,63 @@ public sealed class ReceiptVerifier
         Receipt receipt, MerkleHash? documentDigest = null, long? documentSizeBytes = null, bool explainPassed = true)
     {
         ArgumentNullException.ThrowIfNull(receipt);
-        bool hasEntry = LogEntryCodec.TryRead(receipt.Entry.Span, out LogEntry entry, out string? entryError);
         ExaminedCheckpoint head = Examine(receipt.Checkpoint);
+        MerkleHash leafHash = TreeHasher.HashLeaf(receipt.Entry.Span);
+        MerkleHash? root = null;
+        if (head.Checkpoint is { } checkpoint
+            && InclusionProof.TryGetRootHash(leafHash, receipt.Index, checkpoint.TreeSize, receipt.InclusionProof.Span, out MerkleHash found))
+        {
+            root = found;
+        }
+
+        return Report(new SubmittedReceipt(receipt, documentDigest, documentSizeBytes), head, leafHash, root, explainPassed);
+    }
+
+    /// <summary>Checks up to sixteen receipts side by side; the reports are those of <see cref="Verify"/> without details of what passed.</summary>
+    /// <param name="receipts">The receipts, and what is known of their documents.</param>
+    /// <param name="reports">One for each.</param>
+    /// <exception cref="ArgumentException">There are more than sixteen receipts, or fewer reports than receipts.</exception>
+    public void VerifyGroup(ReadOnlySpan<SubmittedReceipt> receipts, Span<VerificationReport> reports)
+    {
+        InclusionProofGroup proofs = t_proofs ??= new InclusionProofGroup();
+        proofs.Clear(); // whatever ended the last use
+        if (receipts.Length > InclusionProofGroup.ProofsMax || reports.Length < receipts.Length)
+        {
+            throw new ArgumentException($"A group has at most {InclusionProofGroup.ProofsMax} receipts, and a report for each.", nameof(receipts));
+        }
+
+        var heads = new ExaminedCheckpoint[receipts.Length];
+        Span<MerkleHash> leafHashes = stackalloc MerkleHash[InclusionProofGroup.ProofsMax];
+        Span<MerkleHash?> roots = stackalloc MerkleHash?[InclusionProofGroup.ProofsMax];
+        for (int i = 0; i < receipts.Length; i++)
+        {
+            Receipt receipt = receipts[i].Receipt;
+            heads[i] = Examine(receipt.Checkpoint);
+            leafHashes[i] = TreeHasher.HashLeaf(receipt.Entry.Span);
+            proofs.Add(leafHashes[i], receipt.Index, heads[i].Checkpoint?.TreeSize ?? 0, receipt.InclusionProof);
+        }
+
+        proofs.Finish(roots);
+        for (int i = 0; i < receipts.Length; i++)
+        {
+            reports[i] = Report(receipts[i], heads[i], leafHashes[i], roots[i], explainPassed: false);
+        }
+    }
+
+    private static VerificationReport Report(
+        SubmittedReceipt submitted, ExaminedCheckpoint head, in MerkleHash leafHash, in MerkleHash? root, bool explainPassed)
+    {
+        Receipt receipt = submitted.Receipt;
+        bool hasEntry = LogEntryCodec.TryRead(receipt.Entry.Span, out LogEntry entry, out string? entryError);
         return new VerificationReport(
         [
             hasEntry ? Passed(CheckKind.Entry, explainPassed ? Describe(entry) : "") : Failed(CheckKind.Entry, entryError!),
-            hasEntry ? CheckDigest(entry, documentDigest, explainPassed) : Skipped(CheckKind.Digest, "the entry can't be read"),
-            hasEntry ? CheckSize(entry, documentSizeBytes, explainPassed) : Skipped(CheckKind.Size, "the entry can't be read"),
+            hasEntry ? CheckDigest(entry, submitted.DocumentDigest, explainPassed) : Skipped(CheckKind.Digest, "the entry can't be read"),
+            hasEntry ? CheckSize(entry, submitted.DocumentSizeBytes, explainPassed) : Skipped(CheckKind.Size, "the entry can't be read"),
             Shorten(head.CheckpointCheck, explainPassed),
             Shorten(head.OriginCheck, explainPassed),
             Shorten(head.SignatureCheck, explainPassed),
-            CheckInclusion(receipt, head.Checkpoint, explainPassed),
+            CheckInclusion(receipt, head.Checkpoint, leafHash, root, explainPassed),
         ]);
     }
 
@@ -126,7 +175,8 @@ public sealed class ReceiptVerifier
             : Failed(CheckKind.Size, $"the document has {given} bytes, the receipt is for one of {entry.DocumentSizeBytes} bytes");
     }
 
-    private static VerificationCheck CheckInclusion(Receipt receipt, Checkpoint? head, bool explainPassed)
+    private static VerificationCheck CheckInclusion(
+        Receipt receipt, Checkpoint? head, in MerkleHash leafHash, in MerkleHash? root, bool explainPassed)
     {
         if (head is null)
         {
@@ -147,8 +197,7 @@ public sealed class ReceiptVerifier
                 + $"not {receipt.InclusionProof.Length}");
         }
 
-        MerkleHash leafHash = TreeHasher.HashLeaf(receipt.Entry.Span);
-        return InclusionProof.Verify(leafHash, receipt.Index, head.TreeSize, receipt.InclusionProof.Span, head.RootHash)
+        return root == head.RootHash
             ? Passed(CheckKind.Inclusion, explainPassed ? $"entry {receipt.Index} of {head.TreeSize}, leaf hash {leafHash}" : "")
             : Failed(
                 CheckKind.Inclusion,

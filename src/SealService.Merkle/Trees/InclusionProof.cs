@@ -62,43 +62,14 @@ public static class InclusionProof
     public static bool TryGetRootHash(
         in MerkleHash leafHash, long index, long treeSize, ReadOnlySpan<MerkleHash> proof, out MerkleHash rootHash)
     {
-        rootHash = default;
-        if (index < 0 || index >= treeSize)
+        var walk = new InclusionWalk(leafHash, index, treeSize, proof.Length);
+        while (walk.IsUnderWay)
         {
-            return false;
+            walk.Step(TreeHasher.HashChildren(walk.Left(proof), walk.Right(proof)));
         }
 
-        // The names are those of the RFC's algorithm.
-        long fn = index;
-        long sn = treeSize - 1;
-        MerkleHash r = leafHash;
-        foreach (ref readonly MerkleHash p in proof)
-        {
-            if (sn == 0)
-            {
-                return false;
-            }
-
-            if ((fn & 1) == 1 || fn == sn)
-            {
-                r = TreeHasher.HashChildren(p, r);
-                while ((fn & 1) == 0 && fn != 0)
-                {
-                    fn >>= 1;
-                    sn >>= 1;
-                }
-            }
-            else
-            {
-                r = TreeHasher.HashChildren(r, p);
-            }
-
-            fn >>= 1;
-            sn >>= 1;
-        }
-
-        rootHash = r;
-        return sn == 0;
+        rootHash = walk.Hash;
+        return walk.IsComplete;
     }
 
     // Without overflow where begin + 2^level is more than the largest size.

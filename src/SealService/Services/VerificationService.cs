@@ -50,20 +50,28 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain d
         ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<VerificationAnswer> responses, ServerCallContext context)
     {
         using var until = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Token);
-        using var hash = new Sha256Incremental();
+        using var group = new ReceiptGroup(_verifier);
         try
         {
             while (await requests.WaitToReadAsync(until.Token))
             {
                 while (!drain.Token.IsCancellationRequested && requests.TryRead(out var message))
                 {
-                    responses.Write(Verify(message, hash));
+                    Add(group, message);
+
+                    // A compressed message is there only until the next is read.
+                    if (group.IsFull || requests.LastMessageWasCompressed)
+                    {
+                        Answer(group, responses);
+                    }
+
                     if (responses.UnflushedBytes > UnflushedBytesMax)
                     {
                         await responses.FlushAsync(context.CancellationToken);
                     }
                 }
 
+                Answer(group, responses);
                 await responses.FlushAsync(context.CancellationToken);
                 until.Token.ThrowIfCancellationRequested();
             }
@@ -74,27 +82,36 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain d
         }
     }
 
-    private VerificationAnswer Verify(in ReadOnlySequence<byte> bytes, Sha256Incremental hash)
+    private static void Answer(ReceiptGroup group, ServerStreamWriter<VerificationAnswer> responses)
+    {
+        var count = group.Verify();
+        for (var i = 0; i < count; i++)
+        {
+            responses.Write(group.GetAnswer(i));
+        }
+    }
+
+    private static void Add(ReceiptGroup group, in ReadOnlySequence<byte> bytes)
     {
         if (!VerifyReceiptsMessage.TryRead(bytes, out var message) || !ReceiptReader.TryRead(message.Receipt, out var receipt))
         {
             throw BadRequest.Of("receipt", "is not valid protobuf, or its proof has a hash that is not 32 bytes");
         }
 
-        MerkleHash? digest = null;
-        long? size = null;
         if (message.Document is { } document)
         {
-            hash.Append(document);
-            digest = hash.Finish();
-            size = document.Length;
+            group.Add(message.Reference, receipt, document);
         }
         else if (message.Digest is { } given)
         {
-            digest = given.Length == MerkleHash.Size ? MerkleHash.Read(given.ToArray()) : throw BadRequest.Of("digest", $"has {given.Length} bytes; a SHA-256 digest has 32");
+            group.Add(message.Reference, receipt, given.Length == MerkleHash.Size
+                ? MerkleHash.Read(given.ToArray())
+                : throw BadRequest.Of("digest", $"has {given.Length} bytes; a SHA-256 digest has 32"));
         }
-
-        return new VerificationAnswer(message.Reference, _verifier.Verify(receipt, digest, size, explainPassed: false));
+        else
+        {
+            group.Add(message.Reference, receipt, digest: null);
+        }
     }
 
     // VerifyDocumentRequest { 1: receipt  2: chunk }

@@ -1,0 +1,86 @@
+using SealService.Merkle;
+using Xunit;
+
+namespace SealService.Tests.Merkle;
+
+/// <summary>Receipts that are verified side by side get the reports that each gets by itself.</summary>
+public sealed class ReceiptGroupTests
+{
+    [Fact]
+    public void VerifyGroup_AnyReceipts_ReportsAsForEachAlone()
+    {
+        Random random = SeededRandom.Create();
+        SealedSample[] samples = [new(1), new(2), new(21), new(64), new(77)];
+        ReceiptVerifier verifier = new(samples.Select(sample => sample.Signer.Key));
+        VerificationReport[] reports = new VerificationReport[InclusionProofGroup.ProofsMax];
+        int valid = 0;
+        for (int run = 0; run < 200; run++)
+        {
+            SubmittedReceipt[] submitted = [.. Enumerable.Range(0, random.Next(InclusionProofGroup.ProofsMax + 1)).Select(_ => Draw(samples, random))];
+            verifier.VerifyGroup(submitted, reports);
+            Assert.All(submitted, (one, i) =>
+            {
+                VerificationReport alone = verifier.Verify(one.Receipt, one.DocumentDigest, one.DocumentSizeBytes, explainPassed: false);
+                Assert.Equal(alone.Checks, reports[i].Checks);
+                valid += alone.IsValid ? 1 : 0;
+            });
+        }
+
+        Assert.True(valid > 100, $"Only {valid} receipts were valid: the test compares too little.");
+    }
+
+    [Fact]
+    public void VerifyGroup_TooMany_Throws()
+    {
+        SealedSample sample = new(3);
+        SubmittedReceipt[] receipts = new SubmittedReceipt[InclusionProofGroup.ProofsMax + 1];
+        Assert.Throws<ArgumentException>(() => sample.Verifier.VerifyGroup(receipts, new VerificationReport[receipts.Length]));
+        Assert.Throws<ArgumentException>(() => sample.Verifier.VerifyGroup(receipts.AsSpan(0, 2), new VerificationReport[1]));
+    }
+
+    [Fact]
+    public void ProofGroup_AnyProofs_RootsAsForEachAlone()
+    {
+        Random random = SeededRandom.Create();
+        InclusionProofGroup group = new();
+        MerkleHash?[] roots = new MerkleHash?[InclusionProofGroup.ProofsMax];
+        for (int run = 0; run < 500; run++)
+        {
+            // Shapes up to the largest, and proofs that are too long, too short, or of no leaf.
+            (MerkleHash Leaf, long Index, long Size, MerkleHash[] Proof)[] proofs = [.. Enumerable.Range(0, random.Next(17)).Select(_ =>
+            {
+                long size = 1 + (random.NextInt64() >> random.Next(63));
+                long index = random.NextInt64(size);
+                int hashes = Math.Max(0, InclusionProof.GetHashCount(index, size) + (random.Next(4) == 0 ? random.Next(-1, 2) : 0));
+                byte[] bytes = random.NextBytes((hashes + 1) * MerkleHash.Size);
+                return (MerkleHash.Cast(bytes)[0], random.Next(8) == 0 ? size : index, size, MerkleHash.Cast(bytes.AsSpan(MerkleHash.Size)).ToArray());
+            })];
+            foreach ((MerkleHash leaf, long index, long size, MerkleHash[] proof) in proofs)
+            {
+                group.Add(leaf, index, size, proof);
+            }
+
+            group.Finish(roots);
+            Assert.All(proofs, (one, i) =>
+                Assert.Equal(InclusionProof.TryGetRootHash(one.Leaf, one.Index, one.Size, one.Proof, out MerkleHash root) ? root : null, roots[i]));
+        }
+    }
+
+    // A receipt, often changed in one thing, with or without its document.
+    private static SubmittedReceipt Draw(SealedSample[] samples, Random random)
+    {
+        SealedSample sample = samples[random.Next(samples.Length)];
+        int index = random.Next(sample.Size);
+        Receipt good = sample.Receipt(index);
+        Receipt receipt = random.Next(6) switch
+        {
+            0 => new Receipt(good.Entry, random.Next(-1, sample.Size + 2), good.InclusionProof, good.Checkpoint),
+            1 => new Receipt(good.Entry, good.Index, new MerkleHash[random.Next(10)], good.Checkpoint),
+            2 => new Receipt(random.NextBytes(random.Next(100)), good.Index, good.InclusionProof, good.Checkpoint),
+            3 => new Receipt(good.Entry, good.Index, good.InclusionProof, random.NextBytes(200)),
+            _ => good,
+        };
+        byte[] content = SealedSample.Content(random.Next(3) == 0 ? index + 1 : index);
+        return random.Next(4) == 0 ? new SubmittedReceipt(receipt, null, null) : new SubmittedReceipt(receipt, Sha256.HashData(content), content.Length);
+    }
+}
