@@ -113,12 +113,17 @@ public sealed class LedgerWriter : IDisposable
     {
         OpenBatch batch = _pinned ?? throw new InvalidOperationException("The writer is not inside.");
         _pinned = null;
-        if (_segmentBatch == batch)
+        try
         {
-            _segment!.HashLeaves();
+            if (_segmentBatch == batch)
+            {
+                _segment!.HashLeaves();
+            }
         }
-
-        batch.Unpin();
+        finally
+        {
+            batch.Unpin(); // or the sequencer would wait for ever; it hashes the entries again, and refuses what does not agree
+        }
     }
 
     /// <summary>

@@ -115,10 +115,12 @@ internal sealed class LedgerSequencer
     {
         OpenBatch batch = _open!;
         batch.Close();
-        Interlocked.Add(ref _entriesClosed, batch.ReservedEntries);
+        int entriesAtClose = batch.ReservedEntries;
+        Interlocked.Add(ref _entriesClosed, entriesAtClose);
         _open = last ? null : NewBatch(); // its floor is read after the close
         batch.ReleaseWaiters();
         await batch.WaitUntilDrainedAsync();
+        Interlocked.Add(ref _entriesClosed, batch.ReservedEntries - entriesAtClose); // writers who were inside went on adding
         return batch;
     }
 
@@ -173,8 +175,16 @@ internal sealed class LedgerSequencer
         await Task.Yield(); // the loop goes on
         try
         {
-            SealedBatch written = await _sealer.WriteAsync(signed);
-            IsDone(batch);
+            SealedBatch written;
+            try
+            {
+                written = await _sealer.WriteAsync(signed);
+            }
+            finally
+            {
+                IsDone(batch);
+            }
+
             Publish(written, batch.Segments);
             await _indexer.EnqueueAsync(written);
         }

@@ -30,6 +30,9 @@ internal sealed class SealBackend : IAsyncDisposable
     /// <summary>Completes when a ledger's state is unknown, so that the process must end.</summary>
     public Task<Exception> Faulted { get; }
 
+    /// <summary>Whether that is so; <see cref="Faulted"/> is a moment behind it.</summary>
+    public bool IsFaulted => _ledgers.Exists(l => l.Ledger.Faulted.IsCompleted);
+
     /// <exception cref="HsmException">Module, token, PIN or key can't be used; the message says which.</exception>
     /// <exception cref="LedgerException">A ledger can't be opened; the message names the folder or the file.</exception>
     public static async Task<SealBackend> OpenAsync(SealOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)

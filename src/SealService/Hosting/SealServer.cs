@@ -96,8 +96,9 @@ public static class SealServer
 
         // Closing the ledgers seals what is left, so only now is it known how this ends.
         await backend.DisposeAsync();
-        if (failure.IsCompleted || backend.Faulted.IsCompleted)
+        if (backend.IsFaulted)
         {
+            await failure; // which logs it
             return ServerExitCode.StateUnknown;
         }
 

@@ -25,8 +25,7 @@ internal ref struct ProtobufReader
     private readonly ReadOnlySequence<byte> _message;
     private readonly long _length;
     private ReadOnlySpan<byte> _segment;
-    private SequencePosition _nextSegment; // once the first one has been left
-    private bool _hasLeftFirst;
+    private SequencePosition _segmentBegin;
     private long _segmentStart; // in the message
     private int _at; // in the segment
 
@@ -35,6 +34,7 @@ internal ref struct ProtobufReader
         _message = message;
         _length = message.Length;
         _segment = message.FirstSpan;
+        _segmentBegin = message.Start;
     }
 
     /// <summary>True when every field has been read.</summary>
@@ -82,7 +82,8 @@ internal ref struct ProtobufReader
             return false;
         }
 
-        bytes = _message.Slice(Position, (long)length);
+        // From the segment, not from the message's start: that would walk over all segments for each field.
+        bytes = _message.Slice(_message.GetPosition(_at, _segmentBegin), (long)length);
         Advance((long)length);
         return true;
     }
@@ -160,16 +161,12 @@ internal ref struct ProtobufReader
     // There is one.
     private void MoveToNextSegment()
     {
-        if (!_hasLeftFirst)
-        {
-            _hasLeftFirst = true;
-            _nextSegment = _message.Start;
-            _message.TryGet(ref _nextSegment, out _);
-        }
-
-        _message.TryGet(ref _nextSegment, out var next);
+        var next = _segmentBegin;
+        _message.TryGet(ref next, out _);
+        _segmentBegin = next;
         _segmentStart += _segment.Length;
-        _segment = next.Span;
+        _message.TryGet(ref next, out var segment);
+        _segment = segment.Span;
         _at = 0;
     }
 }

@@ -14,6 +14,7 @@ public sealed partial class RealServer : IAsyncDisposable
     private readonly StringBuilder _log = new(); // guarded by itself
     private readonly Dictionary<string, string> _settings;
     private Process? _process;
+    private Task _reading = Task.CompletedTask; // of its output, to the end
 
     public RealServer(SoftHsm hsm, string? dataFolder = null, IReadOnlyDictionary<string, string>? settings = null)
     {
@@ -79,25 +80,7 @@ public sealed partial class RealServer : IAsyncDisposable
 
         var ready = new TaskCompletionSource<Match>(TaskCreationOptions.RunContinuationsAsynchronously);
         _process = Process.Start(start) ?? throw new InvalidOperationException("The server did not start.");
-        foreach (var stream in new[] { _process.StandardOutput, _process.StandardError })
-        {
-            _ = Task.Run(async () =>
-            {
-                while (await stream.ReadLineAsync() is { } line)
-                {
-                    lock (_log)
-                    {
-                        _log.AppendLine(line);
-                    }
-
-                    if (ReadyLine().Match(line) is { Success: true } match)
-                    {
-                        ready.TrySetResult(match);
-                    }
-                }
-            });
-        }
-
+        _reading = Task.WhenAll(new[] { _process.StandardOutput, _process.StandardError }.Select(stream => Task.Run(() => ReadAsync(stream, ready))));
         var exited = _process.WaitForExitAsync();
         var first = await Task.WhenAny(ready.Task, exited, Task.Delay(StartTimeout));
         if (first == ready.Task)
@@ -117,7 +100,7 @@ public sealed partial class RealServer : IAsyncDisposable
             throw new TimeoutException($"The server was not ready within {StartTimeout}.\n{Log}");
         }
 
-        await Task.Delay(100); // lets the readers above take the last lines
+        await _reading;
         return _process.ExitCode;
     }
 
@@ -137,6 +120,7 @@ public sealed partial class RealServer : IAsyncDisposable
     {
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         await _process!.WaitForExitAsync(timeout.Token);
+        await _reading.WaitAsync(timeout.Token); // its last lines come after its end
         return _process.ExitCode;
     }
 
@@ -162,6 +146,22 @@ public sealed partial class RealServer : IAsyncDisposable
         _process?.Dispose();
         Directory.Delete(DataFolder, recursive: true);
         return ValueTask.CompletedTask;
+    }
+
+    private async Task ReadAsync(StreamReader stream, TaskCompletionSource<Match> ready)
+    {
+        while (await stream.ReadLineAsync() is { } line)
+        {
+            lock (_log)
+            {
+                _log.AppendLine(line);
+            }
+
+            if (ReadyLine().Match(line) is { Success: true } match)
+            {
+                ready.TrySetResult(match);
+            }
+        }
     }
 
     [GeneratedRegex(@"is ready: gRPC on (?<grpc>[0-9.:\[\]]+), HTTP on (?<http>[0-9.:\[\]]+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

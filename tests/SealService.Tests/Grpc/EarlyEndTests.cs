@@ -263,11 +263,7 @@ public sealed class EarlyEndTests
         await blocked.Task;
 
         // The first flush that waits may still find room; time passes until one does not.
-        while (!ended.Task.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(10));
-            await Task.Yield();
-        }
+        await time.AdvanceUntilAsync(ended.Task, TimeSpan.FromSeconds(10));
 
         Assert.IsAssignableFrom<OperationCanceledException>(await ended.Task);
         Assert.Contains(host.Log.Entries, entry => entry.Id.Id == 1005);

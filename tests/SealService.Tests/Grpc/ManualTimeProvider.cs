@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace SealService.Tests.Grpc;
 
 /// <summary>Time that passes only when a test says so. Timers fire on the thread that advances it.</summary>
@@ -45,6 +47,23 @@ internal sealed class ManualTimeProvider : TimeProvider
             }
 
             due.Fire();
+        }
+    }
+
+    /// <summary>Lets time pass until something has happened that this clock ends.</summary>
+    /// <exception cref="TimeoutException">It has not happened within a minute of real time.</exception>
+    public async Task AdvanceUntilAsync(Task happened, TimeSpan step)
+    {
+        var waiting = Stopwatch.StartNew();
+        while (!happened.IsCompleted)
+        {
+            if (waiting.Elapsed > TimeSpan.FromMinutes(1))
+            {
+                throw new TimeoutException();
+            }
+
+            Advance(step);
+            await Task.Yield();
         }
     }
 

@@ -16,32 +16,19 @@ public sealed class LedgerSequencerTests
     public async Task Seal_ProofsDoNotVerifyAfterTheWrite_AcknowledgesNothingAndFaults()
     {
         await using LedgerFixture fixture = new();
-        TimeSpan timeout = TimeSpan.FromSeconds(30);
-        using LedgerMetrics metrics = new(Origin, () => 0, () => 0);
-        using TemporaryFolder derivedFolder = new();
-        using DerivedData derived = DerivedData.Open(derivedFolder.Path, 64, snapshot: null);
-        LedgerFault fault = new(NullLogger.Instance);
-        ClaimRegistry claims = new((_, _) => ValueTask.FromResult<SealedKey?>(null));
-        SegmentPool segments = new(100, claims);
-        Segment sound = segments.Rent();
-        Segment harmed = segments.Rent();
-        segments.Return(sound); // the first writer gets it
-        segments.Return(harmed); // the second
+        using Harness harness = new(fixture);
+        ClaimRegistry claims = harness.Claims;
+        LedgerSequencer sequencer = harness.Sequencer;
+        SignedHead empty = sequencer.Head;
+        Segment sound = harness.Segments.Rent();
+        Segment harmed = harness.Segments.Rent();
+        harness.Segments.Return(sound); // the first writer gets it
+        harness.Segments.Return(harmed); // the second
         fixture.Memory.BeforeAppend = _ =>
         {
-            FlipLeafHash(harmed); // its entries are lined up and signed by now
+            Flip(MemoryMarshal.AsBytes(harmed.LeafHashes)); // its entries are lined up and signed by now
             return ValueTask.CompletedTask;
         };
-        BatchSealer sealer = new(
-            new RecordAppender(fixture.Memory, timeout, TimeProvider.System),
-            new CheckpointAuthority(Origin, fixture.Signer.Key, fixture.Signer.SignAsync, timeout, TimeProvider.System),
-            metrics,
-            TimeProvider.System);
-        SignedHead empty = new(0, TreeHasher.EmptyRoot, default);
-        LedgerSequencer sequencer = new(
-            fixture.Options, sealer, new LedgerClock(TimeProvider.System), segments,
-            new LedgerIndexer(derived, fixture.Options, fault, NullLogger.Instance), fault, new CompactRange(), empty, metrics,
-            NullLogger.Instance);
 
         using LedgerWriter first = new(sequencer);
         using LedgerWriter second = new(sequencer);
@@ -59,7 +46,7 @@ public sealed class LedgerSequencerTests
             Assert.False(writer.TryEnter());
         }
 
-        Assert.Contains("do not lead to the signed root", fault.Exception?.Message, StringComparison.Ordinal);
+        Assert.Contains("do not lead to the signed root", harness.Fault.Exception?.Message, StringComparison.Ordinal);
         Assert.Equal(empty, sequencer.Head);
         ClaimResult again = await claims.ClaimAsync(Key("k"), MerkleHash.Read(Digest(1)), Token);
         Assert.Equal(ClaimOutcome.InFlight, again.Outcome);
@@ -73,6 +60,52 @@ public sealed class LedgerSequencerTests
         await fixture.CheckAsync();
     }
 
+    [Fact]
+    public async Task Seal_EntryIsDamagedBeforeItWasHashed_FaultsInsteadOfWaitingForItsWriter()
+    {
+        await using LedgerFixture fixture = new();
+        using Harness harness = new(fixture);
+        Segment segment = harness.Segments.Rent();
+        harness.Segments.Return(segment); // the writer gets it
+        using LedgerWriter writer = new(harness.Sequencer);
+        Assert.True(writer.TryEnter());
+        Assert.True(writer.TryAdd(1, Document(Digest(1))));
+        Flip(segment.EntryBundle); // its length: the bundle ends before the entry
+        Assert.Throws<ArgumentException>(writer.Leave);
+        await harness.Sequencer.RunAsync().WaitAsync(TimeSpan.FromSeconds(30), Token);
+
+        using SealedSegment? failed = await writer.ReadSealedAsync(Token);
+        Assert.Equal(LedgerError.StateUnknown, failed!.Failure?.Error);
+        Assert.Equal(0, fixture.Memory.Count);
+    }
+
+    [Fact]
+    public async Task EntriesWaiting_WritersAddAfterTheClose_IsZeroWhenAllIsSealed()
+    {
+        await using LedgerFixture fixture = new();
+        using Harness harness = new(fixture);
+        using LedgerWriter writer = new(harness.Sequencer);
+        OpenBatch? batch = harness.Sequencer.Open;
+        Task running = harness.Sequencer.RunAsync();
+        Assert.True(writer.TryEnter());
+        Assert.True(writer.TryAdd(1, Document(Digest(1))));
+        while (harness.Sequencer.Open == batch)
+        {
+            await Task.Delay(1, Token); // the sequencer closes it, and waits for the writer
+        }
+
+        Assert.True(writer.TryAdd(2, Document(Digest(2))));
+        writer.Leave();
+        using (SealedSegment? segment = await writer.ReadSealedAsync(Token))
+        {
+            Assert.Equal(2, segment!.Count);
+        }
+
+        Assert.Equal(0, harness.Sequencer.EntriesWaiting);
+        harness.Sequencer.Stop();
+        await running;
+    }
+
     private static void Add(LedgerWriter writer, in DocumentSeal document)
     {
         Assert.True(writer.TryEnter());
@@ -80,9 +113,44 @@ public sealed class LedgerSequencerTests
         writer.Leave();
     }
 
-    private static void FlipLeafHash(Segment segment)
+    private static void Flip(ReadOnlySpan<byte> bytes) => MemoryMarshal.GetReference(bytes) ^= 1;
+
+    /// <summary>A sequencer on the fixture's storage, with all that it stands on.</summary>
+    private sealed class Harness : IDisposable
     {
-        ReadOnlySpan<byte> hashes = MemoryMarshal.AsBytes(segment.LeafHashes);
-        MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(hashes), hashes.Length)[0] ^= 1;
+        private readonly LedgerMetrics _metrics = new(Origin, () => 0, () => 0);
+        private readonly TemporaryFolder _derivedFolder = new();
+        private readonly DerivedData _derived;
+
+        public Harness(LedgerFixture fixture)
+        {
+            TimeSpan timeout = TimeSpan.FromSeconds(30);
+            _derived = DerivedData.Open(_derivedFolder.Path, 64, snapshot: null);
+            Segments = new SegmentPool(100, Claims);
+            BatchSealer sealer = new(
+                new RecordAppender(fixture.Memory, timeout, TimeProvider.System),
+                new CheckpointAuthority(Origin, fixture.Signer.Key, fixture.Signer.SignAsync, timeout, TimeProvider.System),
+                _metrics,
+                TimeProvider.System);
+            Sequencer = new LedgerSequencer(
+                fixture.Options, sealer, new LedgerClock(TimeProvider.System), Segments,
+                new LedgerIndexer(_derived, fixture.Options, Fault, NullLogger.Instance), Fault, new CompactRange(),
+                new SignedHead(0, TreeHasher.EmptyRoot, default), _metrics, NullLogger.Instance);
+        }
+
+        public ClaimRegistry Claims { get; } = new((_, _) => ValueTask.FromResult<SealedKey?>(null));
+
+        public LedgerFault Fault { get; } = new(NullLogger.Instance);
+
+        public SegmentPool Segments { get; }
+
+        public LedgerSequencer Sequencer { get; }
+
+        public void Dispose()
+        {
+            _derived.Dispose();
+            _derivedFolder.Dispose();
+            _metrics.Dispose();
+        }
     }
 }

@@ -1,6 +1,7 @@
 extern alias server;
 
 using System.Buffers;
+using System.Diagnostics;
 using Google.Protobuf;
 using Seal.V1;
 using server::SealService.Wire;
@@ -33,6 +34,24 @@ public sealed class MessageFuzzTests
         Assert.InRange(valid, Rounds / 10, Rounds * 9 / 10); // both outcomes are well covered
 
         static string Show(WireField field) => $"{field.Number}:{field.WireType} {field.Value} {Convert.ToHexString(field.Bytes)}";
+    }
+
+    /// <summary>A field costs the same wherever in the message it lies: a hostile one is many small fields in many segments.</summary>
+    [Fact]
+    public void ProtobufReader_ManyFieldsInManySegments_TakesTimeInProportion()
+    {
+        const int Fields = 400_000;
+        byte[] field = [(1 << 3) | 2, 1, 0];
+        var message = ReferenceProtobuf.InPieces([.. Enumerable.Repeat(field, Fields).SelectMany(f => f)], SeededRandom.Create());
+        var reader = new ProtobufReader(message);
+        var read = Stopwatch.StartNew();
+        for (var i = 0; i < Fields; i++)
+        {
+            Assert.True(reader.TryReadTag(out _) && reader.TryReadBytes(out var bytes) && bytes.Length == 1);
+        }
+
+        Assert.True(reader.AtEnd);
+        Assert.True(read.Elapsed < TimeSpan.FromSeconds(10), $"took {read.Elapsed}"); // many times that, when each walks from the start
     }
 
     [Fact]
