@@ -35,10 +35,12 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     private Metadata? _requestHeaders;
     private Metadata? _responseTrailers;
     private Dictionary<object, object>? _userState;
-    private bool _clientHasGone;
 
     // Set once, by the first who asks for the token; cancelled by who terminates the call.
     private CancellationTokenSource? _cancellation;
+
+    // Set by whoever reads or writes when the transport fails.
+    private volatile bool _clientHasGone;
 
     // Written by the handler's threads, read by the stall watch.
     private long _readWaitSince;
@@ -80,7 +82,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     public long WriteWaitSince => Volatile.Read(ref _writeWaitSince);
 
     /// <summary>The client is not there any more, or the call was ended from outside the handler.</summary>
-    public bool IsAborted => _requestAborted.IsCancellationRequested || Response.Termination is not null;
+    public bool IsAborted => _clientHasGone || _requestAborted.IsCancellationRequested || Response.Termination is not null;
 
     // The client.
     private bool MayStillSend => !Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested;
@@ -125,6 +127,8 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
                 {
                     failure = e;
                 }
+
+                await Response.FinishSendingAsync();
             }
 
             End(failure);
