@@ -24,7 +24,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
 
     private readonly MessageWriter _messages = new(pipe, call.Runtime.Options.MaxSendMessageBytes, call.Runtime.SendLimitName);
 
-    // All of these are guarded by the gate. SendBehindAsync is running:
+    // All of these are guarded by the gate; the writer also reads the first two without it. SendBehindAsync is running:
     private volatile bool _isSending;
 
     // What was written since; empty while nothing is being sent.
@@ -87,7 +87,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
 
         lock (gate)
         {
-            if (!_isSending)
+            if (!_isSending || _behind.WrittenCount < BufferedBytesMax)
             {
                 return ValueTask.CompletedTask;
             }

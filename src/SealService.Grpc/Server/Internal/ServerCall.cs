@@ -84,8 +84,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     /// <summary>The client is not there any more, or the call was ended from outside the handler.</summary>
     public bool IsAborted => _clientHasGone || _requestAborted.IsCancellationRequested || Response.Termination is not null;
 
-    // The client.
-    private bool MayStillSend => !Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested;
+    private bool ClientMayStillSend => !Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested;
 
     protected override string MethodCore => Http.Request.Path.Value ?? "";
 
@@ -127,10 +126,9 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
                 {
                     failure = e;
                 }
-
-                await Response.FinishSendingAsync();
             }
 
+            await Response.FinishSendingAsync();
             End(failure);
             await DisposeAsync();
         }
@@ -340,7 +338,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     {
         _deadlineTimer?.Dispose();
         Requests.Close();
-        if (Response.Termination is null && !MayStillSend)
+        if (Response.Termination is null && !ClientMayStillSend)
         {
             Release();
             return ValueTask.CompletedTask;
@@ -352,7 +350,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     private async ValueTask DisposeAsyncCore()
     {
         await (Response.Termination ?? Task.CompletedTask);
-        if (MayStillSend)
+        if (ClientMayStillSend)
         {
             await DrainAsync();
         }

@@ -164,8 +164,8 @@ internal sealed class ServerResponse : IDisposable
     }
 
     /// <summary>
-    /// Ends the response from outside the handler: status and end of the stream. When the handler is in the middle of a flush the client
-    /// is not reading, and only a reset gets through. False when it has ended before.
+    /// Ends the response from outside the handler: status and end of the stream. While a flush is running the client is not reading,
+    /// as a rule, and only a reset gets through. False when it has ended before.
     /// </summary>
     /// <param name="status">The status to send.</param>
     /// <param name="termination">Becomes <see cref="Termination"/> in the same instant.</param>
