@@ -4,14 +4,12 @@ using Grpc.Server.Internal;
 namespace Grpc.Server;
 
 /// <summary>
-/// Writes the responses of a call. Beside <see cref="WriteAsync(T)"/>, which sends every message at once unless told that more
-/// follow, it has <see cref="Write"/>, which only buffers, and <see cref="FlushAsync"/>. Not for concurrent use.
+/// Writes the responses of a call. <see cref="WriteAsync(T)"/> has every message sent at once, unless told that more follow, and does not
+/// wait for that until 64 KiB wait for the client: what is written during a flush leaves together with the next one. That a message could
+/// not be sent, the next call here says. <see cref="Write"/> only buffers, and <see cref="FlushAsync"/> sends and waits. Not for concurrent use.
 /// </summary>
 public sealed class ServerStreamWriter<T> : IServerStreamWriter<T>
 {
-    // Writes with a buffer hint are sent at the latest when so much waits.
-    private const int HintedBytesMax = 64 * 1024;
-
     private readonly ServerCall _call;
     private readonly Marshaller<T> _marshaller;
 
@@ -28,7 +26,7 @@ public sealed class ServerStreamWriter<T> : IServerStreamWriter<T>
         set => _call.WriteOptions = value;
     }
 
-    /// <summary>What was written and not flushed yet.</summary>
+    /// <summary>What was written and no flush has begun for.</summary>
     public long UnflushedBytes => _call.Response.UnflushedBytes;
 
     /// <summary>Buffers one message; it leaves with the next flush, or at the end of the call.</summary>
@@ -47,15 +45,8 @@ public sealed class ServerStreamWriter<T> : IServerStreamWriter<T>
     {
         try
         {
-            Write(message);
-            var mayWait = WriteOptions?.Flags.HasFlag(WriteFlags.BufferHint) == true;
-            if (mayWait && UnflushedBytes < HintedBytesMax)
-            {
-                return Task.CompletedTask;
-            }
-
-            var flush = FlushAsync(cancellationToken);
-            return flush.IsCompletedSuccessfully ? Task.CompletedTask : flush.AsTask();
+            var send = _call.Response.SendAsync(_marshaller, message, WriteOptions, cancellationToken);
+            return send.IsCompletedSuccessfully ? Task.CompletedTask : send.AsTask();
         }
         catch (OperationCanceledException e)
         {

@@ -1,14 +1,13 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using Grpc.Core;
 
 namespace Grpc.Wire;
 
 /// <summary>
-/// Writes messages with their prefixes into a pipe, without flushing. A serializer that says its length beforehand writes where
+/// Writes messages with their prefixes into a pipe or a buffer, without flushing. A serializer that says its length beforehand writes where
 /// the bytes are sent from; any other, and every compressed message, goes through a pooled buffer. Not thread-safe.
 /// </summary>
-internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax, string limitName = "MaxSendMessageBytes")
+internal sealed class MessageWriter(IBufferWriter<byte> target, int messageBytesMax, string limitName = "MaxSendMessageBytes")
     : SerializationContext, IBufferWriter<byte>, IDisposable
 {
     private const int LengthUnknown = -1;
@@ -24,12 +23,15 @@ internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax, string
     private PooledBuffer? _message;
     private PooledBuffer? _compressed;
 
+    /// <summary>Where messages go; it may change between two of them.</summary>
+    public IBufferWriter<byte> Target { get; set; } = target;
+
     /// <summary>Messages and bytes (with their prefixes, as sent) since the counts were last taken.</summary>
     public int MessagesWritten { get; private set; }
 
     public long BytesWritten { get; private set; }
 
-    /// <summary>A serializer failed when part of its message was in the pipe already: the stream can only be reset.</summary>
+    /// <summary>A serializer failed when part of its message was in the target already: the stream can only be reset.</summary>
     public bool IsBroken { get; private set; }
 
     /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the message is over the limit; nothing of it was written.</exception>
@@ -105,15 +107,15 @@ internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax, string
         CompleteBuffered(payload);
     }
 
-    /// <summary>The pipe's own memory; the prefix goes before the message's first bytes, in one step with them.</summary>
+    /// <summary>The target's own memory; the prefix goes before the message's first bytes, in one step with them.</summary>
     Span<byte> IBufferWriter<byte>.GetSpan(int sizeHint)
     {
         if (!_prefixIsDue)
         {
-            return pipe.GetSpan(sizeHint);
+            return Target.GetSpan(sizeHint);
         }
 
-        var span = pipe.GetSpan(MessageHeader.SizeBytes + Math.Max(sizeHint, 1));
+        var span = Target.GetSpan(MessageHeader.SizeBytes + Math.Max(sizeHint, 1));
         MessageHeader.Write(span, compressed: false, _length);
         return span[MessageHeader.SizeBytes..];
     }
@@ -122,10 +124,10 @@ internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax, string
     {
         if (!_prefixIsDue)
         {
-            return pipe.GetMemory(sizeHint);
+            return Target.GetMemory(sizeHint);
         }
 
-        var memory = pipe.GetMemory(MessageHeader.SizeBytes + Math.Max(sizeHint, 1));
+        var memory = Target.GetMemory(MessageHeader.SizeBytes + Math.Max(sizeHint, 1));
         MessageHeader.Write(memory.Span, compressed: false, _length);
         return memory[MessageHeader.SizeBytes..];
     }
@@ -149,7 +151,7 @@ internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax, string
             count += MessageHeader.SizeBytes;
         }
 
-        pipe.Advance(count);
+        Target.Advance(count);
     }
 
     public void Dispose()
@@ -188,14 +190,14 @@ internal sealed class MessageWriter(PipeWriter pipe, int messageBytesMax, string
         }
 
         WritePrefix(compress, payload.Length);
-        pipe.Write(payload.Span);
+        Target.Write(payload.Span);
         Count(payload.Length);
     }
 
     private void WritePrefix(bool compressed, int length)
     {
-        MessageHeader.Write(pipe.GetSpan(MessageHeader.SizeBytes), compressed, length);
-        pipe.Advance(MessageHeader.SizeBytes);
+        MessageHeader.Write(Target.GetSpan(MessageHeader.SizeBytes), compressed, length);
+        Target.Advance(MessageHeader.SizeBytes);
     }
 
     private void Count(int payloadBytes)

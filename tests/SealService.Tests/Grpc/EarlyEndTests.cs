@@ -1,5 +1,7 @@
+using System.Buffers;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Grpc.Server;
 using Xunit;
 using static SealService.Tests.Grpc.EchoMethods;
 
@@ -229,8 +231,10 @@ public sealed class EarlyEndTests
         Assert.Contains(host.Log.Entries, entry => entry.Id.Id == 1004);
     }
 
-    [Fact]
-    public async Task ClientThatDoesNotRead_OverTheTimeout_IsReset()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ClientThatDoesNotRead_OverTheTimeout_IsReset(bool behindTheHandler)
     {
         var time = new ManualTimeProvider();
         var blocked = new TaskCompletionSource();
@@ -243,14 +247,13 @@ public sealed class EarlyEndTests
                 {
                     while (true)
                     {
-                        responses.Write(Bytes(256 * 1024));
-                        var flush = responses.FlushAsync();
-                        if (!flush.IsCompleted)
+                        var write = behindTheHandler ? responses.WriteAsync(Bytes(256 * 1024)) : WriteAndFlushAsync(responses);
+                        if (!write.IsCompleted)
                         {
                             blocked.TrySetResult();
                         }
 
-                        if (await Record.ExceptionAsync(() => flush.AsTask()) is { } failure)
+                        if (await Record.ExceptionAsync(() => write) is { } failure)
                         {
                             ended.SetResult(failure);
                             return;
@@ -267,5 +270,11 @@ public sealed class EarlyEndTests
 
         Assert.IsAssignableFrom<OperationCanceledException>(await ended.Task);
         Assert.Contains(host.Log.Entries, entry => entry.Id.Id == 1005);
+
+        static Task WriteAndFlushAsync(ServerStreamWriter<ReadOnlySequence<byte>> responses)
+        {
+            responses.Write(Bytes(256 * 1024));
+            return responses.FlushAsync().AsTask();
+        }
     }
 }

@@ -35,10 +35,12 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     private Metadata? _requestHeaders;
     private Metadata? _responseTrailers;
     private Dictionary<object, object>? _userState;
-    private bool _clientHasGone;
 
     // Set once, by the first who asks for the token; cancelled by who terminates the call.
     private CancellationTokenSource? _cancellation;
+
+    // Set by whoever reads or writes when the transport fails.
+    private volatile bool _clientHasGone;
 
     // Written by the handler's threads, read by the stall watch.
     private long _readWaitSince;
@@ -80,10 +82,9 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     public long WriteWaitSince => Volatile.Read(ref _writeWaitSince);
 
     /// <summary>The client is not there any more, or the call was ended from outside the handler.</summary>
-    public bool IsAborted => _requestAborted.IsCancellationRequested || Response.Termination is not null;
+    public bool IsAborted => _clientHasGone || _requestAborted.IsCancellationRequested || Response.Termination is not null;
 
-    // The client.
-    private bool MayStillSend => !Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested;
+    private bool ClientMayStillSend => !Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested;
 
     protected override string MethodCore => Http.Request.Path.Value ?? "";
 
@@ -127,6 +128,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
                 }
             }
 
+            await Response.FinishSendingAsync();
             End(failure);
             await DisposeAsync();
         }
@@ -336,7 +338,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     {
         _deadlineTimer?.Dispose();
         Requests.Close();
-        if (Response.Termination is null && !MayStillSend)
+        if (Response.Termination is null && !ClientMayStillSend)
         {
             Release();
             return ValueTask.CompletedTask;
@@ -348,7 +350,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     private async ValueTask DisposeAsyncCore()
     {
         await (Response.Termination ?? Task.CompletedTask);
-        if (MayStillSend)
+        if (ClientMayStillSend)
         {
             await DrainAsync();
         }

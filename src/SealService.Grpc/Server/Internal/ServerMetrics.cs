@@ -52,6 +52,11 @@ internal static class ServerMetrics
     public static void Ended(string method, StatusCode status, TimeSpan duration)
     {
         CallsActive.Add(-1, new KeyValuePair<string, object?>(MethodTag, method));
+        if (!CallsEnded.Enabled && !CallDuration.Enabled)
+        {
+            return;
+        }
+
         var tags = new TagList { { MethodTag, method }, { StatusTag, StatusNames[(int)status] } };
         CallsEnded.Add(1, tags);
         CallDuration.Record(duration.TotalSeconds, tags);

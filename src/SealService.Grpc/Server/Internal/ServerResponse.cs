@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Grpc.Wire;
 using Microsoft.AspNetCore.Http;
@@ -22,13 +21,11 @@ internal sealed class ServerResponse : IDisposable
 
     private readonly ServerCall _call;
     private readonly HttpResponse _http;
-    private readonly PipeWriter _body;
-    private readonly MessageWriter _messages;
+    private readonly ResponseBody _body;
     private readonly Lock _gate = new();
 
     // All of these are guarded by _gate.
     private bool _hasEnded;
-    private bool _flushIsPending;
     private bool _bodyHasBegun;
     private bool _compresses;
 
@@ -39,8 +36,7 @@ internal sealed class ServerResponse : IDisposable
     {
         _call = call;
         _http = call.Http.Response;
-        _body = _http.BodyWriter;
-        _messages = new MessageWriter(_body, call.Runtime.Options.MaxSendMessageBytes, call.Runtime.SendLimitName);
+        _body = new ResponseBody(call, _http.BodyWriter, _gate);
         _http.ContentType = GrpcHeaders.ContentType;
     }
 
@@ -71,7 +67,7 @@ internal sealed class ServerResponse : IDisposable
     {
         lock (_gate)
         {
-            ThrowIfNotWritable();
+            ThrowIfEnded();
             if (_bodyHasBegun)
             {
                 throw new InvalidOperationException("The response headers have been sent.");
@@ -97,33 +93,47 @@ internal sealed class ServerResponse : IDisposable
     {
         lock (_gate)
         {
-            ThrowIfNotWritable();
-            BeginBody();
-            _messages.Write(marshaller, message, _compresses && options?.Flags.HasFlag(WriteFlags.NoCompress) != true);
+            WriteUnsynchronized(marshaller, message, options);
         }
+    }
+
+    /// <summary>Buffers one message and has it sent; waits only when too much waits for the client.</summary>
+    public ValueTask SendAsync<T>(Marshaller<T> marshaller, T message, WriteOptions? options, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        bool begins;
+        ValueTask<FlushResult> flush;
+        lock (_gate)
+        {
+            if (_call.IsAborted)
+            {
+                throw _call.CreateCancelledException(cause: null);
+            }
+
+            WriteUnsynchronized(marshaller, message, options);
+            begins = _body.TryBeginSendUnsynchronized(options?.Flags.HasFlag(WriteFlags.BufferHint) == true, out flush);
+        }
+
+        if (begins)
+        {
+            _ = _body.SendBehindAsync(flush);
+        }
+
+        return _body.WaitForRoomAsync(cancellationToken);
     }
 
     /// <summary>Sends what was buffered, and waits while the client has no room for it.</summary>
     public ValueTask FlushAsync(CancellationToken cancellationToken)
     {
-        ValueTask<FlushResult> flush;
         lock (_gate)
         {
-            ThrowIfNotWritable();
-            flush = _body.FlushAsync(cancellationToken);
-            if (flush.IsCompletedSuccessfully)
-            {
-                RecordCounts();
-                // An aborted request completes its flushes as if nothing had happened.
-                _ = flush.Result;
-                return _call.IsAborted ? ValueTask.FromException(_call.CreateCancelledException(cause: null)) : ValueTask.CompletedTask;
-            }
-
-            _flushIsPending = true;
+            ThrowIfEnded();
+            return _body.FlushUnsynchronizedAsync(cancellationToken);
         }
-
-        return FlushAsyncCore(flush);
     }
+
+    /// <inheritdoc cref="ResponseBody.FinishAsync"/>
+    public Task FinishSendingAsync() => _body.FinishAsync();
 
     /// <summary>
     /// Ends the response with a status, in the trailers or, when nothing was sent, in the headers alone. False when it has ended before.
@@ -139,7 +149,7 @@ internal sealed class ServerResponse : IDisposable
 
             _hasEnded = true;
             EndedWith = status.StatusCode;
-            if (_messages.IsBroken)
+            if (_body.IsBroken)
             {
                 EndedWith = StatusCode.Internal;
                 ServerLog.ResponseBroken(_call.Runtime.Logger, _call.MethodName);
@@ -148,14 +158,14 @@ internal sealed class ServerResponse : IDisposable
             }
 
             WriteStatus(status, trailers);
-            RecordCounts();
+            _body.RecordCountsUnsynchronized();
             return true;
         }
     }
 
     /// <summary>
-    /// Ends the response from outside the handler: status and end of the stream. When the handler is in the middle of a flush the client
-    /// is not reading, and only a reset gets through. False when it has ended before.
+    /// Ends the response from outside the handler: status and end of the stream. While a flush is running the client is not reading,
+    /// as a rule, and only a reset gets through. False when it has ended before.
     /// </summary>
     /// <param name="status">The status to send.</param>
     /// <param name="termination">Becomes <see cref="Termination"/> in the same instant.</param>
@@ -173,45 +183,21 @@ internal sealed class ServerResponse : IDisposable
             _hasEnded = true;
             _termination = termination;
             EndedWith = status.StatusCode;
-            if (_flushIsPending || _messages.IsBroken)
+            if (_body.IsFlushingUnsynchronized || _body.IsBroken)
             {
                 Reset(Cancel);
                 return true;
             }
 
             WriteStatus(status, Metadata.Empty);
-            RecordCounts();
+            _body.RecordCountsUnsynchronized();
         }
 
         responseEnds = CompleteAsync();
         return true;
     }
 
-    public void Dispose() => _messages.Dispose();
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask FlushAsyncCore(ValueTask<FlushResult> flush)
-    {
-        _call.WriteWaitBegins();
-        try
-        {
-            await flush;
-        }
-        finally
-        {
-            _call.WriteWaitEnds();
-            lock (_gate)
-            {
-                _flushIsPending = false;
-                RecordCounts();
-            }
-        }
-
-        if (_call.IsAborted)
-        {
-            throw _call.CreateCancelledException(cause: null);
-        }
-    }
+    public void Dispose() => _body.Dispose();
 
     private async Task CompleteAsync()
     {
@@ -266,25 +252,18 @@ internal sealed class ServerResponse : IDisposable
 
     private void Reset(int errorCode) => _call.Http.Features.Get<IHttpResetFeature>()?.Reset(errorCode);
 
-    private void RecordCounts()
+    private void WriteUnsynchronized<T>(Marshaller<T> marshaller, T message, WriteOptions? options)
     {
-        _messages.TakeCounts(out var messages, out var bytes);
-        if (messages > 0)
-        {
-            ServerMetrics.Sent(_call.MethodName, messages, bytes);
-        }
+        ThrowIfEnded();
+        BeginBody();
+        _body.WriteUnsynchronized(marshaller, message, _compresses && options?.Flags.HasFlag(WriteFlags.NoCompress) != true);
     }
 
-    private void ThrowIfNotWritable()
+    private void ThrowIfEnded()
     {
         if (_hasEnded)
         {
             throw _call.CreateCancelledException(cause: null);
-        }
-
-        if (_flushIsPending)
-        {
-            throw new InvalidOperationException("The write before is still running: await it, writes can't overlap.");
         }
     }
 }
