@@ -30,6 +30,9 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     // What was written since; empty while nothing is being sent.
     private PooledBuffer? _behind;
 
+    // Made with the first message that is sent without waiting.
+    private CancellationTokenSource? _sendingEnds;
+
     // Somebody waits for the flush of SendBehindAsync.
     private TaskCompletionSource? _flushEnds;
 
@@ -64,7 +67,8 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
             return false;
         }
 
-        flush = pipe.FlushAsync(CancellationToken.None);
+        _sendingEnds ??= new CancellationTokenSource();
+        flush = pipe.FlushAsync(_sendingEnds.Token);
         if (flush.IsCompletedSuccessfully)
         {
             _ = flush.Result;
@@ -138,6 +142,12 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
         }
     }
 
+    /// <summary>
+    /// Ends the flush that is running: the call is over. A reset does not do it while the connection's socket is full. What waits for the
+    /// flush continues on another thread.
+    /// </summary>
+    public void CancelSendingUnsynchronized() => _ = _sendingEnds?.CancelAsync();
+
     /// <summary>Adds what was written since the last time to the metrics.</summary>
     public void RecordCountsUnsynchronized()
     {
@@ -152,6 +162,10 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     {
         _messages.Dispose();
         _behind?.Dispose();
+        if (_sendingEnds is { IsCancellationRequested: false } unused)
+        {
+            unused.Dispose();
+        }
     }
 
     /// <summary>Waits for a flush and sends what was written during it, until nothing is left. Never fails.</summary>
@@ -164,6 +178,9 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
             try
             {
                 await flush;
+            }
+            catch (OperationCanceledException) when (call.IsAborted)
+            {
             }
             catch (Exception)
             {
@@ -193,7 +210,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
             _behind.Clear();
             if (!_writerHasFinished)
             {
-                flush = pipe.FlushAsync(CancellationToken.None);
+                flush = pipe.FlushAsync(_sendingEnds!.Token);
                 return true;
             }
         }

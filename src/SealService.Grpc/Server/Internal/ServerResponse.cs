@@ -186,6 +186,7 @@ internal sealed class ServerResponse : IDisposable
             if (_body.IsFlushingUnsynchronized || _body.IsBroken)
             {
                 Reset(Cancel);
+                _body.CancelSendingUnsynchronized();
                 return true;
             }
 
