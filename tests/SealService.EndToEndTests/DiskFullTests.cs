@@ -41,7 +41,7 @@ public sealed class DiskFullTests(SoftHsm hsm) : IClassFixture<SoftHsm>
             var exitCode = await server.StopAsync();
             if (exitCode == StateUnknown)
             {
-                Assert.NotEqual(StatusCode.OK, refusal); // any other: the connection may have ended before a refusal came through
+                Assert.Contains(refusal, new[] { StatusCode.Aborted, StatusCode.Unavailable, StatusCode.ResourceExhausted });
                 Assert.Contains("The ledger's state is unknown", server.Log, StringComparison.Ordinal);
             }
             else
