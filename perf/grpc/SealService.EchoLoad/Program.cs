@@ -6,9 +6,9 @@ using SealService.LoadTests.Servers;
 const int ExitThresholdBroken = 1;
 
 var cpp = new Argument<string>("cpp-server") { Description = "The gRPC C++ echo server." };
-var rounds = new Option<int>("--rounds") { Description = "Rounds; each measures every target once.", DefaultValueFactory = _ => 5 };
-var duration = new Option<double>("--duration") { Description = "Seconds that a target is measured in a round.", DefaultValueFactory = _ => 1 };
-var warmUp = new Option<double>("--warm-up") { Description = "Seconds before that.", DefaultValueFactory = _ => 0.3 };
+var rounds = new Option<int>("--rounds") { Description = "Rounds; each measures every target once.", DefaultValueFactory = _ => 15 };
+var duration = new Option<double>("--duration") { Description = "Seconds that a target is measured in a round.", DefaultValueFactory = _ => 0.35 };
+var warmUp = new Option<double>("--warm-up") { Description = "Seconds before that.", DefaultValueFactory = _ => 0.1 };
 var first = new Option<double>("--first-warm-up") { Description = "Seconds of load before the first round, for each target.", DefaultValueFactory = _ => 1 };
 var calls = new Option<int>("--calls") { Description = "Unary calls at a time on a connection.", DefaultValueFactory = _ => 25 };
 var inFlight = new Option<int>("--in-flight") { Description = "Messages in flight on a stream.", DefaultValueFactory = _ => 256 };

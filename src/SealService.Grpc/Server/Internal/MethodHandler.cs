@@ -14,13 +14,35 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
     Method<TRequest, TResponse> method,
     UnaryServerMethod<TRequest, TResponse> handler) : MethodHandler(Checked.Type(method, MethodType.Unary))
 {
-    public override async Task InvokeAsync(ServerCall call)
+    public override Task InvokeAsync(ServerCall call)
     {
-        await call.Requests.WaitForSingleAsync(CancellationToken.None);
-        var response = await handler(Checked.ReadSingle(call, method.RequestMarshaller), call);
-        // Not flushed: headers, message and trailers leave together when the request ends.
-        call.Response.Write(method.ResponseMarshaller, Checked.NotNull(response), call.WriteOptions);
+        var arrival = call.Requests.WaitForSingleAsync(CancellationToken.None);
+        return arrival.IsCompletedSuccessfully ? HandleAsync(call) : WaitAndHandleAsync(arrival, call);
     }
+
+    private async Task WaitAndHandleAsync(ValueTask arrival, ServerCall call)
+    {
+        await arrival;
+        await HandleAsync(call);
+    }
+
+    private Task HandleAsync(ServerCall call)
+    {
+        var response = handler(Checked.ReadSingle(call, method.RequestMarshaller), call);
+        if (!response.IsCompletedSuccessfully)
+        {
+            return AnswerAsync(response, call);
+        }
+
+        Answer(response.Result, call);
+        return Task.CompletedTask;
+    }
+
+    private async Task AnswerAsync(Task<TResponse> response, ServerCall call) => Answer(await response, call);
+
+    // Not flushed: headers, message and trailers leave together when the request ends.
+    private void Answer(TResponse response, ServerCall call) =>
+        call.Response.Write(method.ResponseMarshaller, Checked.NotNull(response), call.WriteOptions);
 }
 
 internal sealed class ClientStreamingHandler<TRequest, TResponse>(

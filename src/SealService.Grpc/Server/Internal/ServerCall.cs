@@ -22,6 +22,8 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 {
     public const long NotWaiting = 0;
 
+    private const long NotMeasured = long.MinValue;
+
     private readonly MethodHandler _handler;
     private readonly CancellationToken _requestAborted;
     private readonly long _startedAt;
@@ -52,7 +54,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         _handler = handler;
         Runtime = runtime;
         _requestAborted = http.RequestAborted;
-        _startedAt = runtime.Time.GetTimestamp();
+        _startedAt = ServerMetrics.MeasuresDuration ? runtime.Time.GetTimestamp() : NotMeasured;
         Response = new ServerResponse(this);
         Requests = new ServerMessageReader(
             this,
@@ -140,7 +142,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
             }
         }
 
-        ServerMetrics.Ended(MethodName, Response.EndedWith, Runtime.Time.GetElapsedTime(_startedAt));
+        ServerMetrics.Ended(MethodName, Response.EndedWith, _startedAt == NotMeasured ? null : Runtime.Time.GetElapsedTime(_startedAt));
     }
 
     /// <param name="waitedTicks">How long the same message was waited for before; it counts.</param>
