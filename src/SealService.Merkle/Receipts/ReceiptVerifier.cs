@@ -26,7 +26,7 @@ public sealed class ReceiptVerifier
 
     /// <summary>Creates a verifier.</summary>
     /// <param name="trustedKeys">The keys to trust. A ledger may have several: a new key beside the old one, or two algorithms.</param>
-    /// <param name="rememberedCheckpointsMax">The most verified checkpoints to remember; some 1 KiB each, at most 5.</param>
+    /// <param name="rememberedCheckpointsMax">The most verified checkpoints to remember; some 1 KiB each, at most 5 KiB.</param>
     public ReceiptVerifier(IEnumerable<VerifierKey> trustedKeys, int rememberedCheckpointsMax = RememberedCheckpointsDefault)
     {
         ArgumentNullException.ThrowIfNull(trustedKeys);
@@ -71,15 +71,20 @@ public sealed class ReceiptVerifier
             throw new ArgumentException($"A group has at most {InclusionProofGroup.ProofsMax} receipts, and a report for each.", nameof(receipts));
         }
 
-        Heads heads = default;
+        Sixteen<ExaminedCheckpoint> heads = default;
+        Sixteen<ReadOnlyMemory<byte>> entries = default;
         Span<MerkleHash> leafHashes = stackalloc MerkleHash[InclusionProofGroup.ProofsMax];
         Span<MerkleHash?> roots = stackalloc MerkleHash?[InclusionProofGroup.ProofsMax];
         for (int i = 0; i < receipts.Length; i++)
         {
-            ref readonly SubmittedReceipt receipt = ref receipts[i];
-            heads[i] = Examine(receipt.Checkpoint);
-            leafHashes[i] = TreeHasher.HashLeaf(receipt.Entry.Span);
-            proofs.Add(leafHashes[i], receipt.Index, heads[i].Checkpoint?.TreeSize ?? 0, receipt.InclusionProof);
+            heads[i] = Examine(receipts[i].Checkpoint);
+            entries[i] = receipts[i].Entry;
+        }
+
+        TreeHasher.HashLeaves(entries[..receipts.Length], leafHashes);
+        for (int i = 0; i < receipts.Length; i++)
+        {
+            proofs.Add(leafHashes[i], receipts[i].Index, heads[i].Checkpoint?.TreeSize ?? 0, receipts[i].InclusionProof);
         }
 
         proofs.Finish(roots);
@@ -221,8 +226,8 @@ public sealed class ReceiptVerifier
     private static VerificationCheck Skipped(CheckKind kind, string detail) => new(kind, CheckOutcome.Skipped, detail);
 
     [InlineArray(InclusionProofGroup.ProofsMax)]
-    private struct Heads
+    private struct Sixteen<T>
     {
-        private ExaminedCheckpoint _first;
+        private T _first;
     }
 }

@@ -9,7 +9,7 @@ namespace SealService.Merkle;
 /// </summary>
 /// <remarks>
 /// Whoever has no trusted key can still fill it, with a checkpoint that they were given and lines of unknown keys after it: each then costs
-/// a signature check, as an unknown checkpoint does, and no more than <see cref="NoteBytesMax"/>.
+/// a signature check, as an unknown checkpoint does, and at most <see cref="NoteBytesMax"/> of memory.
 /// </remarks>
 internal sealed class VerifiedCheckpointCache
 {
