@@ -77,6 +77,47 @@ public static class TreeHasher
         }
     }
 
+    /// <summary>The leaf hashes of entries that lie apart.</summary>
+    /// <exception cref="ArgumentException">There are fewer hashes than entries.</exception>
+    [SkipLocalsInit]
+    public static unsafe void HashLeaves(ReadOnlySpan<ReadOnlyMemory<byte>> entries, Span<MerkleHash> hashes)
+    {
+        if (hashes.Length < entries.Length)
+        {
+            throw new ArgumentException("Each entry has a hash.", nameof(hashes));
+        }
+
+        byte* slots = stackalloc byte[ShortMessageLanes.SlotsBytes];
+        ShortMessageLanes lanes = new(slots);
+        int hashed = 0;
+        while (ShortMessageLanes.Pay(entries.Length - hashed))
+        {
+            int added = 0;
+            foreach (ReadOnlyMemory<byte> entry in entries[hashed..Math.Min(hashed + Sha256Lanes.Count, entries.Length)])
+            {
+                if (entry.Length > ShortMessageLanes.MessageBytesMax)
+                {
+                    break;
+                }
+
+                lanes.Add(LeafPrefix, entry.Span);
+                added++;
+            }
+
+            lanes.Finish(hashes[hashed..]);
+            hashed += added;
+            if (added < Sha256Lanes.Count && hashed < entries.Length)
+            {
+                hashes[hashed] = HashLeaf(entries[hashed++].Span); // it has no slot
+            }
+        }
+
+        for (; hashed < entries.Length; hashed++)
+        {
+            hashes[hashed] = HashLeaf(entries[hashed].Span);
+        }
+    }
+
     /// <summary>The hash of an inner node.</summary>
     [SkipLocalsInit]
     public static unsafe MerkleHash HashChildren(in MerkleHash left, in MerkleHash right)

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace SealService.Merkle;
 
@@ -25,7 +26,7 @@ public sealed class ReceiptVerifier
 
     /// <summary>Creates a verifier.</summary>
     /// <param name="trustedKeys">The keys to trust. A ledger may have several: a new key beside the old one, or two algorithms.</param>
-    /// <param name="rememberedCheckpointsMax">The most verified checkpoints to remember; some 1 KiB each.</param>
+    /// <param name="rememberedCheckpointsMax">The most verified checkpoints to remember; some 1 KiB each, at most 5 KiB.</param>
     public ReceiptVerifier(IEnumerable<VerifierKey> trustedKeys, int rememberedCheckpointsMax = RememberedCheckpointsDefault)
     {
         ArgumentNullException.ThrowIfNull(trustedKeys);
@@ -44,7 +45,7 @@ public sealed class ReceiptVerifier
     public VerificationReport Verify(
         Receipt receipt, MerkleHash? documentDigest = null, long? documentSizeBytes = null, bool explainPassed = true)
     {
-        ArgumentNullException.ThrowIfNull(receipt);
+        SubmittedReceipt submitted = SubmittedReceipt.Of(receipt, documentDigest, documentSizeBytes);
         ExaminedCheckpoint head = Examine(receipt.Checkpoint);
         MerkleHash leafHash = TreeHasher.HashLeaf(receipt.Entry.Span);
         MerkleHash? root = null;
@@ -54,7 +55,7 @@ public sealed class ReceiptVerifier
             root = found;
         }
 
-        return Report(new SubmittedReceipt(receipt, documentDigest, documentSizeBytes), head, leafHash, root, explainPassed);
+        return Report(submitted, head, leafHash, root, explainPassed);
     }
 
     /// <summary>Checks up to sixteen receipts side by side; the reports are those of <see cref="Verify"/> without details of what passed.</summary>
@@ -70,15 +71,20 @@ public sealed class ReceiptVerifier
             throw new ArgumentException($"A group has at most {InclusionProofGroup.ProofsMax} receipts, and a report for each.", nameof(receipts));
         }
 
-        var heads = new ExaminedCheckpoint[receipts.Length];
+        Sixteen<ExaminedCheckpoint> heads = default;
+        Sixteen<ReadOnlyMemory<byte>> entries = default;
         Span<MerkleHash> leafHashes = stackalloc MerkleHash[InclusionProofGroup.ProofsMax];
         Span<MerkleHash?> roots = stackalloc MerkleHash?[InclusionProofGroup.ProofsMax];
         for (int i = 0; i < receipts.Length; i++)
         {
-            Receipt receipt = receipts[i].Receipt;
-            heads[i] = Examine(receipt.Checkpoint);
-            leafHashes[i] = TreeHasher.HashLeaf(receipt.Entry.Span);
-            proofs.Add(leafHashes[i], receipt.Index, heads[i].Checkpoint?.TreeSize ?? 0, receipt.InclusionProof);
+            heads[i] = Examine(receipts[i].Checkpoint);
+            entries[i] = receipts[i].Entry;
+        }
+
+        TreeHasher.HashLeaves(entries[..receipts.Length], leafHashes);
+        for (int i = 0; i < receipts.Length; i++)
+        {
+            proofs.Add(leafHashes[i], receipts[i].Index, heads[i].Checkpoint?.TreeSize ?? 0, receipts[i].InclusionProof);
         }
 
         proofs.Finish(roots);
@@ -89,15 +95,14 @@ public sealed class ReceiptVerifier
     }
 
     private static VerificationReport Report(
-        SubmittedReceipt submitted, ExaminedCheckpoint head, in MerkleHash leafHash, in MerkleHash? root, bool explainPassed)
+        in SubmittedReceipt receipt, ExaminedCheckpoint head, in MerkleHash leafHash, in MerkleHash? root, bool explainPassed)
     {
-        Receipt receipt = submitted.Receipt;
         bool hasEntry = LogEntryCodec.TryRead(receipt.Entry.Span, out LogEntry entry, out string? entryError);
-        return new VerificationReport(
+        return VerificationReport.Of(
         [
-            hasEntry ? Passed(CheckKind.Entry, explainPassed ? Describe(entry) : "") : Failed(CheckKind.Entry, entryError!),
-            hasEntry ? CheckDigest(entry, submitted.DocumentDigest, explainPassed) : Skipped(CheckKind.Digest, "the entry can't be read"),
-            hasEntry ? CheckSize(entry, submitted.DocumentSizeBytes, explainPassed) : Skipped(CheckKind.Size, "the entry can't be read"),
+            hasEntry ? Passed(CheckKind.Entry, explainPassed ? Describe(entry) : null) : Failed(CheckKind.Entry, entryError!),
+            hasEntry ? CheckDigest(entry, receipt.DocumentDigest, explainPassed) : Skipped(CheckKind.Digest, "the entry can't be read"),
+            hasEntry ? CheckSize(entry, receipt.DocumentSizeBytes, explainPassed) : Skipped(CheckKind.Size, "the entry can't be read"),
             Shorten(head.CheckpointCheck, explainPassed),
             Shorten(head.OriginCheck, explainPassed),
             Shorten(head.SignatureCheck, explainPassed),
@@ -129,9 +134,7 @@ public sealed class ReceiptVerifier
 
     private ExaminedCheckpoint Examine(ReadOnlyMemory<byte> note)
     {
-        // What could not be parsed anyway need not be hashed.
-        MerkleHash noteHash = note.Length <= SignedNote.NoteBytesMax ? Sha256.HashData(note.Span) : default;
-        if (_verified.TryGet(noteHash, out ExaminedCheckpoint? known))
+        if (_verified.TryGet(note.Span, out ExaminedCheckpoint? known))
         {
             return known;
         }
@@ -139,7 +142,7 @@ public sealed class ReceiptVerifier
         var examined = ExaminedCheckpoint.Examine(note, _trustedKeys);
         if (examined.IsVerified)
         {
-            _verified.Add(noteHash, examined);
+            _verified.Add(note.Span, examined);
         }
 
         return examined;
@@ -149,12 +152,12 @@ public sealed class ReceiptVerifier
     {
         if (digest is not { } given)
         {
-            return Skipped(CheckKind.Digest, "no document was given");
+            return VerificationCheck.NotGiven(CheckKind.Digest);
         }
 
         MerkleHash sealedDigest = MerkleHash.Read(entry.Digest);
         return sealedDigest == given
-            ? Passed(CheckKind.Digest, explainPassed ? $"SHA-256 {given}" : "")
+            ? Passed(CheckKind.Digest, explainPassed ? $"SHA-256 {given}" : null)
             : Failed(CheckKind.Digest, $"the document's SHA-256 is {given}, the receipt is for {sealedDigest}");
     }
 
@@ -162,7 +165,7 @@ public sealed class ReceiptVerifier
     {
         if (sizeBytes is not { } given)
         {
-            return Skipped(CheckKind.Size, "no document was given");
+            return VerificationCheck.NotGiven(CheckKind.Size);
         }
 
         if (entry.Kind == EntryKind.Digest && entry.DocumentSizeBytes == 0)
@@ -171,12 +174,12 @@ public sealed class ReceiptVerifier
         }
 
         return entry.DocumentSizeBytes == given
-            ? Passed(CheckKind.Size, explainPassed ? $"{given} bytes" : "")
+            ? Passed(CheckKind.Size, explainPassed ? $"{given} bytes" : null)
             : Failed(CheckKind.Size, $"the document has {given} bytes, the receipt is for one of {entry.DocumentSizeBytes} bytes");
     }
 
     private static VerificationCheck CheckInclusion(
-        Receipt receipt, Checkpoint? head, in MerkleHash leafHash, in MerkleHash? root, bool explainPassed)
+        in SubmittedReceipt receipt, Checkpoint? head, in MerkleHash leafHash, in MerkleHash? root, bool explainPassed)
     {
         if (head is null)
         {
@@ -198,7 +201,7 @@ public sealed class ReceiptVerifier
         }
 
         return root == head.RootHash
-            ? Passed(CheckKind.Inclusion, explainPassed ? $"entry {receipt.Index} of {head.TreeSize}, leaf hash {leafHash}" : "")
+            ? Passed(CheckKind.Inclusion, explainPassed ? $"entry {receipt.Index} of {head.TreeSize}, leaf hash {leafHash}" : null)
             : Failed(
                 CheckKind.Inclusion,
                 $"the proof does not lead from leaf hash {leafHash} at index {receipt.Index} to the root hash {head.RootHash}: "
@@ -213,11 +216,18 @@ public sealed class ReceiptVerifier
     }
 
     private static VerificationCheck Shorten(VerificationCheck check, bool explainPassed) =>
-        explainPassed || check.Outcome != CheckOutcome.Passed ? check : Passed(check.Kind, "");
+        explainPassed || check.Outcome != CheckOutcome.Passed ? check : VerificationCheck.Passed(check.Kind);
 
-    private static VerificationCheck Passed(CheckKind kind, string detail) => new(kind, CheckOutcome.Passed, detail);
+    private static VerificationCheck Passed(CheckKind kind, string? detail) =>
+        detail is null ? VerificationCheck.Passed(kind) : new VerificationCheck(kind, CheckOutcome.Passed, detail);
 
     private static VerificationCheck Failed(CheckKind kind, string detail) => new(kind, CheckOutcome.Failed, detail);
 
     private static VerificationCheck Skipped(CheckKind kind, string detail) => new(kind, CheckOutcome.Skipped, detail);
+
+    [InlineArray(InclusionProofGroup.ProofsMax)]
+    private struct Sixteen<T>
+    {
+        private T _first;
+    }
 }

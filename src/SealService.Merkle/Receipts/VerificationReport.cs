@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace SealService.Merkle;
 
 /// <summary>What a check looks at: <c>seal.v1.CheckKind</c>, with its numbers.</summary>
@@ -50,14 +52,33 @@ public enum CheckOutcome
 /// <param name="Detail">
 /// What was looked at and, unless it passed, what is wrong or missing; for people. May be empty when it passed.
 /// </param>
-public sealed record VerificationCheck(CheckKind Kind, CheckOutcome Outcome, string Detail);
+public sealed record VerificationCheck(CheckKind Kind, CheckOutcome Outcome, string Detail)
+{
+    private static readonly VerificationCheck[] PassedByKind = OfEachKind(CheckOutcome.Passed, "");
+    private static readonly VerificationCheck[] NotGivenByKind = OfEachKind(CheckOutcome.Skipped, "no document was given");
+
+    // Without details they are always the same.
+    internal static VerificationCheck Passed(CheckKind kind) => PassedByKind[(int)kind];
+
+    internal static VerificationCheck NotGiven(CheckKind kind) => NotGivenByKind[(int)kind];
+
+    private static VerificationCheck[] OfEachKind(CheckOutcome outcome, string detail) =>
+        [.. Enum.GetValues<CheckKind>().Select(kind => new VerificationCheck(kind, outcome, detail))];
+}
 
 /// <summary>All checks of one receipt, in the order of <see cref="CheckKind"/>.</summary>
 /// <param name="checks">One check of each kind.</param>
-public sealed class VerificationReport(IReadOnlyList<VerificationCheck> checks)
+public sealed class VerificationReport(ImmutableArray<VerificationCheck> checks)
 {
+    /// <summary>
+    /// The reports of valid receipts without details: with their document, with its digest alone, and by themselves. Every such report is one
+    /// of these objects.
+    /// </summary>
+    public static ImmutableArray<VerificationReport> OfValidReceipts { get; } =
+        [WithoutDetails([]), WithoutDetails([CheckKind.Size]), WithoutDetails([CheckKind.Digest, CheckKind.Size])];
+
     /// <summary>One check of each kind, in the order of <see cref="CheckKind"/>.</summary>
-    public IReadOnlyList<VerificationCheck> Checks { get; } = checks;
+    public ImmutableArray<VerificationCheck> Checks { get; } = checks;
 
     /// <summary>
     /// Whether no check failed, and none was skipped but those of a document that was not given. Only then is the receipt valid.
@@ -72,4 +93,22 @@ public sealed class VerificationReport(IReadOnlyList<VerificationCheck> checks)
     public VerificationCheck? FirstFailure => IsValid ? null
         : Checks.FirstOrDefault(check => check.Outcome == CheckOutcome.Failed)
         ?? Checks.First(check => check.Outcome == CheckOutcome.Skipped && check.Kind is not (CheckKind.Digest or CheckKind.Size));
+
+    // The report of these checks, one of each kind in order.
+    internal static VerificationReport Of(ReadOnlySpan<VerificationCheck> checks)
+    {
+        foreach (VerificationReport shared in OfValidReceipts)
+        {
+            if (checks.SequenceEqual(shared.Checks.AsSpan()))
+            {
+                return shared;
+            }
+        }
+
+        return new VerificationReport([.. checks]);
+    }
+
+    private static VerificationReport WithoutDetails(CheckKind[] notGiven) =>
+        new([.. Enum.GetValues<CheckKind>()[1..].Select(
+            kind => notGiven.Contains(kind) ? VerificationCheck.NotGiven(kind) : VerificationCheck.Passed(kind))]);
 }

@@ -57,7 +57,7 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain d
             {
                 while (!drain.Token.IsCancellationRequested && requests.TryRead(out var message))
                 {
-                    Add(group, message);
+                    group.Add(message);
 
                     // A compressed message is there only until the next is read.
                     if (group.IsFull || requests.LastMessageWasCompressed)
@@ -88,29 +88,6 @@ internal sealed class VerificationService(LedgerDirectory ledgers, ServerDrain d
         for (var i = 0; i < count; i++)
         {
             responses.Write(group.GetAnswer(i));
-        }
-    }
-
-    private static void Add(ReceiptGroup group, in ReadOnlySequence<byte> bytes)
-    {
-        if (!VerifyReceiptsMessage.TryRead(bytes, out var message) || !ReceiptReader.TryRead(message.Receipt, out var receipt))
-        {
-            throw BadRequest.Of("receipt", "is not valid protobuf, or its proof has a hash that is not 32 bytes");
-        }
-
-        if (message.Document is { } document)
-        {
-            group.Add(message.Reference, receipt, document);
-        }
-        else if (message.Digest is { } given)
-        {
-            group.Add(message.Reference, receipt, given.Length == MerkleHash.Size
-                ? MerkleHash.Read(given.ToArray())
-                : throw BadRequest.Of("digest", $"has {given.Length} bytes; a SHA-256 digest has 32"));
-        }
-        else
-        {
-            group.Add(message.Reference, receipt, digest: null);
         }
     }
 

@@ -88,6 +88,28 @@ internal ref struct ProtobufReader
         return true;
     }
 
+    /// <summary>Reads a length, which must be that of <paramref name="destination"/>, and copies so many bytes.</summary>
+    public bool TryReadBytes(Span<byte> destination)
+    {
+        if (!TryReadVarint(out var length) || length != (ulong)destination.Length || length > (ulong)Remaining)
+        {
+            return false;
+        }
+
+        while (destination.Length > _segment.Length - _at)
+        {
+            var piece = _segment[_at..];
+            piece.CopyTo(destination);
+            destination = destination[piece.Length..];
+            _at += piece.Length;
+            MoveToNextSegment();
+        }
+
+        _segment.Slice(_at, destination.Length).CopyTo(destination);
+        _at += destination.Length;
+        return true;
+    }
+
     /// <summary>Skips the value of a field that is not known here.</summary>
     public bool TrySkip(uint tag) => (tag & 7) switch
     {

@@ -1,23 +1,44 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using SealService.Merkle;
 
 namespace SealService.Wire;
 
-/// <summary>Reads <c>seal.v1.Receipt { 1: entry  2: index  3: inclusion_proof (repeated)  4: checkpoint }</c>; what it gives is the caller's own.</summary>
-internal static class ReceiptReader
+/// <summary>Reads <c>seal.v1.Receipt { 1: entry  2: index  3: inclusion_proof (repeated)  4: checkpoint }</c> where it lies.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly ref struct ReceiptReader
 {
     /// <summary>Most hashes of a proof that are read; a proof in a tree of 2^63 leaves has fewer.</summary>
     public const int ProofHashesMax = 64;
 
-    /// <summary>False for malformed bytes, a hash that is not 32 bytes, or more than <see cref="ProofHashesMax"/> hashes.</summary>
-    public static bool TryRead(in ReadOnlySequence<byte> message, out Receipt receipt)
+    private ReceiptReader(ReadOnlySequence<byte> entry, long index, int proofHashes, ReadOnlySequence<byte> checkpoint)
     {
-        receipt = null!;
+        Entry = entry;
+        Index = index;
+        ProofHashes = proofHashes;
+        Checkpoint = checkpoint;
+    }
+
+    public ReadOnlySequence<byte> Entry { get; }
+
+    public long Index { get; }
+
+    /// <summary>How many hashes the proof has.</summary>
+    public int ProofHashes { get; }
+
+    public ReadOnlySequence<byte> Checkpoint { get; }
+
+    /// <summary>False for malformed bytes, a hash that is not 32 bytes, or more than <see cref="ProofHashesMax"/> hashes.</summary>
+    /// <param name="message">The receipt's bytes; what is read points into them.</param>
+    /// <param name="proof">Gets the proof's hashes; has room for <see cref="ProofHashesMax"/>.</param>
+    /// <param name="receipt">What was read.</param>
+    public static bool TryRead(in ReadOnlySequence<byte> message, Span<MerkleHash> proof, out ReceiptReader receipt)
+    {
+        receipt = default;
         var reader = new ProtobufReader(message);
         ReadOnlySequence<byte> entry = default;
         ReadOnlySequence<byte> checkpoint = default;
         ulong index = 0;
-        Span<MerkleHash> proof = stackalloc MerkleHash[ProofHashesMax];
         var count = 0;
         while (!reader.AtEnd)
         {
@@ -30,7 +51,8 @@ internal static class ReceiptReader
             {
                 (1 << 3) | ProtobufReader.LengthDelimited => reader.TryReadBytes(out entry),
                 (2 << 3) | ProtobufReader.Varint => reader.TryReadVarint(out index),
-                (3 << 3) | ProtobufReader.LengthDelimited => count < ProofHashesMax && TryReadHash(ref reader, out proof[count++]),
+                (3 << 3) | ProtobufReader.LengthDelimited => count < ProofHashesMax
+                    && reader.TryReadBytes(MerkleHash.AsBytes(proof.Slice(count++, 1))),
                 (4 << 3) | ProtobufReader.LengthDelimited => reader.TryReadBytes(out checkpoint),
                 _ => reader.TrySkip(tag),
             };
@@ -40,21 +62,16 @@ internal static class ReceiptReader
             }
         }
 
-        receipt = new Receipt(entry.ToArray(), (long)index, proof[..count].ToArray(), checkpoint.ToArray());
+        receipt = new ReceiptReader(entry, (long)index, count, checkpoint);
         return true;
     }
 
-    private static bool TryReadHash(ref ProtobufReader reader, out MerkleHash hash)
+    /// <summary>Reads a receipt that is the caller's own; as <see cref="TryRead(in ReadOnlySequence{byte}, Span{MerkleHash}, out ReceiptReader)"/>.</summary>
+    public static bool TryRead(in ReadOnlySequence<byte> message, out Receipt receipt)
     {
-        hash = default;
-        if (!reader.TryReadBytes(out var bytes) || bytes.Length != MerkleHash.Size)
-        {
-            return false;
-        }
-
-        Span<byte> copy = stackalloc byte[MerkleHash.Size];
-        bytes.CopyTo(copy);
-        hash = MerkleHash.Read(copy);
-        return true;
+        Span<MerkleHash> proof = stackalloc MerkleHash[ProofHashesMax];
+        var isReceipt = TryRead(message, proof, out var read);
+        receipt = isReceipt ? new Receipt(read.Entry.ToArray(), read.Index, proof[..read.ProofHashes].ToArray(), read.Checkpoint.ToArray()) : null!;
+        return isReceipt;
     }
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Collections.Frozen;
 using System.Text;
 using Grpc.Core;
 using SealService.Merkle;
@@ -12,34 +14,37 @@ internal readonly record struct VerificationAnswer(ulong Reference, Verification
         static (answer, context) => answer.Write(context),
         static _ => throw new NotSupportedException("A server does not read answers."));
 
+    // Nearly all reports of a bulk stream; they are the same objects.
+    private static readonly FrozenDictionary<VerificationReport, byte[]> Encoded =
+        VerificationReport.OfValidReceipts.ToFrozenDictionary(report => report, Encode);
+
     // VerifyReceiptsResponse { 1: ref  2: report { 1: verdict  2: checks (repeated) { 1: kind  2: outcome  3: detail } } }
     private void Write(SerializationContext context)
     {
-        var checks = Report.Checks;
-        var reportSize = ProtobufWriter.SizeOfVarintField(1);
-        for (var i = 0; i < checks.Count; i++)
-        {
-            reportSize += ProtobufWriter.SizeOfBytes(SizeOf(checks[i]));
-        }
-
-        var size = ProtobufWriter.SizeOfVarintField(Reference) + ProtobufWriter.SizeOfBytes(reportSize);
-        context.SetPayloadLength(size);
+        var report = Encoded.TryGetValue(Report, out var known) ? known : Encode(Report);
+        context.SetPayloadLength(ProtobufWriter.SizeOfVarintField(Reference) + ProtobufWriter.SizeOfBytes(report.Length));
         var writer = new ProtobufWriter(context.GetBufferWriter());
         writer.WriteVarintField(1, Reference);
-        writer.WriteLength(2, reportSize);
-        writer.WriteVarintField(1, Report.IsValid ? 1u : 2u); // VERDICT_VALID, VERDICT_NOT_VALID
-        for (var i = 0; i < checks.Count; i++)
-        {
-            writer.WriteLength(2, SizeOf(checks[i]));
-            writer.WriteVarintField(1, (ulong)checks[i].Kind);
-            writer.WriteVarintField(2, (ulong)checks[i].Outcome);
-            writer.WriteBytesField(3, Encoding.UTF8.GetBytes(checks[i].Detail));
-        }
-
+        writer.WriteBytesField(2, report);
         writer.Flush();
         context.Complete();
     }
 
-    // Kinds and outcomes are below 128: one byte each.
-    private static int SizeOf(VerificationCheck check) => 4 + ProtobufWriter.SizeOfBytes(Encoding.UTF8.GetByteCount(check.Detail));
+    private static byte[] Encode(VerificationReport report)
+    {
+        var message = new ArrayBufferWriter<byte>();
+        var writer = new ProtobufWriter(message);
+        writer.WriteVarintField(1, report.IsValid ? 1u : 2u); // VERDICT_VALID, VERDICT_NOT_VALID
+        foreach (var check in report.Checks)
+        {
+            var detail = Encoding.UTF8.GetBytes(check.Detail);
+            writer.WriteLength(2, 4 + ProtobufWriter.SizeOfBytes(detail.Length)); // kinds and outcomes are below 128: one byte each
+            writer.WriteVarintField(1, (ulong)check.Kind);
+            writer.WriteVarintField(2, (ulong)check.Outcome);
+            writer.WriteBytesField(3, detail);
+        }
+
+        writer.Flush();
+        return message.WrittenSpan.ToArray();
+    }
 }

@@ -16,12 +16,13 @@ public sealed class ReceiptGroupTests
         int valid = 0;
         for (int run = 0; run < 200; run++)
         {
-            SubmittedReceipt[] submitted = [.. Enumerable.Range(0, random.Next(InclusionProofGroup.ProofsMax + 1)).Select(_ => Draw(samples, random))];
-            verifier.VerifyGroup(submitted, reports);
+            (Receipt Receipt, MerkleHash? Digest, long? Size)[] submitted =
+                [.. Enumerable.Range(0, random.Next(InclusionProofGroup.ProofsMax + 1)).Select(_ => Draw(samples, random))];
+            verifier.VerifyGroup([.. submitted.Select(one => SubmittedReceipt.Of(one.Receipt, one.Digest, one.Size))], reports);
             Assert.All(submitted, (one, i) =>
             {
-                VerificationReport alone = verifier.Verify(one.Receipt, one.DocumentDigest, one.DocumentSizeBytes, explainPassed: false);
-                Assert.Equal(alone.Checks, reports[i].Checks);
+                VerificationReport alone = verifier.Verify(one.Receipt, one.Digest, one.Size, explainPassed: false);
+                Assert.Equal<VerificationCheck>(alone.Checks, reports[i].Checks);
                 valid += alone.IsValid ? 1 : 0;
             });
         }
@@ -67,7 +68,7 @@ public sealed class ReceiptGroupTests
     }
 
     // A receipt, often changed in one thing, with or without its document.
-    private static SubmittedReceipt Draw(SealedSample[] samples, Random random)
+    private static (Receipt Receipt, MerkleHash? Digest, long? Size) Draw(SealedSample[] samples, Random random)
     {
         SealedSample sample = samples[random.Next(samples.Length)];
         int index = random.Next(sample.Size);
@@ -81,6 +82,6 @@ public sealed class ReceiptGroupTests
             _ => good,
         };
         byte[] content = SealedSample.Content(random.Next(3) == 0 ? index + 1 : index);
-        return random.Next(4) == 0 ? new SubmittedReceipt(receipt, null, null) : new SubmittedReceipt(receipt, Sha256.HashData(content), content.Length);
+        return random.Next(4) == 0 ? (receipt, null, null) : (receipt, Sha256.HashData(content), content.Length);
     }
 }

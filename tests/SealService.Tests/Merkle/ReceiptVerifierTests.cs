@@ -221,6 +221,44 @@ public sealed class ReceiptVerifierTests
         Assert.Equal(8, head.TreeSize);
     }
 
+    [Fact]
+    public void TryVerify_NoteOverwrittenWithAnother_SaysNothingOfThatOne()
+    {
+        byte[] note = [.. Good.Checkpoint.Span];
+        ReceiptVerifier verifier = Sample.Verifier;
+        Assert.True(verifier.TryVerify(note, out _, out _));
+        Resign(new Checkpoint(Sample.Signer.Key.Name, 21, default)).CopyTo(note, 0); // as a transport does with its buffers
+        Assert.False(verifier.TryVerify(note, out _, out _));
+        Assert.True(verifier.TryVerify(Good.Checkpoint, out Checkpoint? head, out _));
+        Assert.Equal(21, head.TreeSize);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(VerifiedCheckpointCache.NoteBytesMax)]
+    public void Verify_LinesOfUnknownKeysAdded_IsAnotherNote(int bytesMin)
+    {
+        Assert.True(SignedNote.TryParse(Good.Checkpoint, out SignedNote? note, out _));
+        List<NoteSignature> signatures = [note.Signatures[0]];
+        byte[] longer;
+        do
+        {
+            TestSigner unknown = TestSigner.Ed25519($"unknown-{signatures.Count}");
+            signatures.Add(unknown.Key.CreateSignature(new byte[64]));
+            longer = SignedNote.Format(note.Text.ToArray(), [.. signatures]);
+        }
+        while (longer.Length <= bytesMin);
+
+        ReceiptVerifier verifier = Sample.Verifier;
+        for (int run = 0; run < 2; run++)
+        {
+            Assert.True(verifier.TryVerify(longer, out _, out _));
+            byte[] forged = [.. longer];
+            forged[note.Text.Length - 2] ^= 1; // in the root hash
+            Assert.False(verifier.TryVerify(forged, out _, out _));
+        }
+    }
+
     // A well-formed note whose signature is of another text.
     private static byte[] Resign(Checkpoint checkpoint) =>
         SignedNote.Format(checkpoint.Format(), Sample.Signer.Key.CreateSignature(Sample.Signer.Sign(Encoding.UTF8.GetBytes("other\n"))));

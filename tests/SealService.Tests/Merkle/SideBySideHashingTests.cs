@@ -46,7 +46,7 @@ public sealed class SideBySideHashingTests
         Assert.Throws<ArgumentException>(() => Sha256.HashRecords(new byte[65], 33, new MerkleHash[2]));
 
     [Fact]
-    public void HashLeaves_AnyBundle_AgreesWithOneLeafAfterAnother()
+    public void HashLeaves_AnyEntriesInABundleOrApart_AgreesWithDotNet()
     {
         Random random = SeededRandom.Create();
         for (int run = 0; run < RunCount; run++)
@@ -56,8 +56,16 @@ public sealed class SideBySideHashingTests
             MerkleHash[] hashes = new MerkleHash[entries.Count];
             TreeHasher.HashLeaves(ToBundle(entries), hashes);
             Assert.All(hashes, (hash, i) => Assert.Equal(SHA256.HashData([0, .. entries[i]]), hash.ToArray()));
+
+            MerkleHash[] hashesApart = new MerkleHash[entries.Count];
+            TreeHasher.HashLeaves([.. entries.Select(entry => new ReadOnlyMemory<byte>(entry))], hashesApart);
+            Assert.Equal(hashes, hashesApart);
         }
     }
+
+    [Fact]
+    public void HashLeaves_FewerHashesThanEntries_Throws() =>
+        Assert.Throws<ArgumentException>(() => TreeHasher.HashLeaves(new ReadOnlyMemory<byte>[17], new MerkleHash[16]));
 
     [Fact]
     public void HashLeaves_BundleEndsInsideAnEntry_Throws()
