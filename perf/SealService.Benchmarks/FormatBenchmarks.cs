@@ -10,6 +10,8 @@ public class FormatBenchmarks
     private readonly byte[] _entry = new byte[LogEntryCodec.WrittenBytesMax];
     private readonly byte[] _salt = new byte[LogEntry.SaltBytes];
     private readonly byte[] _digest = new byte[LogEntry.DigestBytes];
+    private readonly SaltGenerator _salts = new();
+    private long _saltNumber;
     private int _entryLength;
     private ECDsa? _ecdsa;
     private VerifierKey? _key;
@@ -27,12 +29,19 @@ public class FormatBenchmarks
     }
 
     [GlobalCleanup]
-    public void Cleanup() => _ecdsa?.Dispose();
+    public void Cleanup()
+    {
+        _ecdsa?.Dispose();
+        _salts.Dispose();
+    }
 
     [Benchmark]
     public int EncodeEntry() => LogEntryCodec.Write(
         new LogEntry { Kind = EntryKind.Document, Salt = _salt, SealedAtUnixMs = 1_790_000_000_000, DigestAlgorithm = DigestAlgorithm.Sha256, Digest = _digest, DocumentSizeBytes = 1024 },
         _entry);
+
+    [Benchmark]
+    public byte NextSalt() => _salts.GetSalt(_saltNumber++)[0];
 
     [Benchmark]
     public bool DecodeEntry() => LogEntryCodec.TryRead(_entry.AsSpan(0, _entryLength), out _, out _);

@@ -28,22 +28,16 @@ public readonly ref struct DocumentSeal
 
     private static ReadOnlySpan<byte> NoSalt => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-    /// <summary>Measures the entry. What is wrong, or null: what is stored must be readable for ever.</summary>
-    internal string? FindFault(long sealedAtUnixMs, out int entryBytes)
-    {
-        LogEntry entry = ToEntry(NoSalt, sealedAtUnixMs);
-        entryBytes = LogEntryCodec.GetSize(entry);
-        bool claimFits = Claim is null || Claim.Digest.AsSpan().SequenceEqual(Digest);
-        return entry.FindFault() ?? (claimFits ? null : "the claim is for another digest");
-    }
+    /// <summary>What is wrong with the document or its entry, or null: what is stored must be readable for ever.</summary>
+    internal string? FindFault(in LogEntry entry) =>
+        entry.FindFault()
+        ?? (Claim is null || Claim.Digest.AsSpan().SequenceEqual(Digest) ? null : "the claim is for another digest");
 
-    internal void WriteEntry(Span<byte> destination, ReadOnlySpan<byte> salt, long sealedAtUnixMs) =>
-        LogEntryCodec.Write(ToEntry(salt, sealedAtUnixMs), destination);
-
-    private LogEntry ToEntry(ReadOnlySpan<byte> salt, long sealedAtUnixMs) => new()
+    /// <summary>The document's entry, but for the salt, which is of its place in the segment.</summary>
+    internal LogEntry ToUnsaltedEntry(long sealedAtUnixMs) => new()
     {
         Kind = Kind,
-        Salt = salt,
+        Salt = NoSalt,
         SealedAtUnixMs = sealedAtUnixMs,
         DigestAlgorithm = DigestAlgorithm.Sha256,
         Digest = Digest,

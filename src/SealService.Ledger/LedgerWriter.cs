@@ -1,4 +1,5 @@
 using SealService.Ledger.Sequencing;
+using SealService.Merkle;
 
 namespace SealService.Ledger;
 
@@ -37,6 +38,7 @@ public sealed class LedgerWriter : IDisposable
     private OpenBatch? _fullBatch; // took no more from this writer
     private OpenBatch? _segmentBatch; // the batch that _segment is part of; a segment by itself may have been used again
     private Segment? _segment;
+    private (int Entries, int Bytes) _added; // to _segment
     private long _enteredUnixMs;
     private bool _waitedForOthers; // it may be among the waiters of the ledger's unread bytes
 
@@ -87,11 +89,13 @@ public sealed class LedgerWriter : IDisposable
     public bool TryAdd(ulong reference, in DocumentSeal document)
     {
         OpenBatch batch = _pinned ?? throw new InvalidOperationException("The writer is not inside.");
-        if (document.FindFault(_enteredUnixMs, out int entryBytes) is { } fault)
+        LogEntry entry = document.ToUnsaltedEntry(_enteredUnixMs);
+        if (document.FindFault(entry) is { } fault)
         {
             throw new ArgumentException(fault, nameof(document));
         }
 
+        int entryBytes = LogEntryCodec.GetSize(entry);
         bool begins = _segmentBatch != batch;
         if (begins ? !batch.TryReserve(1, entryBytes + Segment.EntryPrefixBytes) : !_segment!.TryReserve(entryBytes, _enteredUnixMs))
         {
@@ -104,7 +108,8 @@ public sealed class LedgerWriter : IDisposable
             BeginSegment(batch, entryBytes);
         }
 
-        _segment!.Add(reference, document, entryBytes, _enteredUnixMs);
+        _segment!.Add(reference, entry, entryBytes, document.Claim);
+        _added = (_added.Entries + 1, _added.Bytes + Segment.EntryPrefixBytes + entryBytes);
         return true;
     }
 
@@ -278,7 +283,8 @@ public sealed class LedgerWriter : IDisposable
         }
 
         _segment = _sequencer.Segments.Rent();
-        _segment.Begin(this, batch, entryBytes, _enteredUnixMs);
+        _segment.Begin(this, batch, entryBytes, _enteredUnixMs, expected: _added);
+        _added = default;
         _segmentBatch = batch;
         if (batch.Add(_segment))
         {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using SealService.Ledger.Derived;
 using SealService.Ledger.Sequencing;
 using SealService.Ledger.Storage;
@@ -44,14 +43,8 @@ internal sealed class RecordChain(ILedgerStorage storage, CompactRange edge, Sna
             throw Damaged(stored, $"it begins at index {record.FirstIndex}, not at {Edge.End}");
         }
 
-        MerkleHash[] leafHashes = ArrayPool<MerkleHash>.Shared.Rent(record.Count);
-        TreeHasher.HashLeaves(record.Entries.Span, leafHashes.AsSpan(0, record.Count));
-        if (record.Count > 0)
-        {
-            using BatchTree tree = new(Edge, leafHashes.AsSpan(0, record.Count));
-            Edge = tree.ToCompactRange();
-        }
-
+        BatchTree? tree = record.Count == 0 ? null : BuildTree(record);
+        Edge = tree?.ToCompactRange() ?? Edge;
         MerkleHash root = Edge.GetRootHash();
         if (!Checkpoint.TryParseNote(record.Checkpoint, out _, out Checkpoint? checkpoint, out string? error))
         {
@@ -72,7 +65,14 @@ internal sealed class RecordChain(ILedgerStorage storage, CompactRange edge, Sna
         }
 
         SignedHead head = new(Edge.End, root, record.Checkpoint.ToArray()); // not a view that keeps the whole record
-        return new SealedBatch(record, [], leafHashes, stored.Address, Edge, head);
+        return new SealedBatch(record, [], tree, stored.Address, Edge, head);
+    }
+
+    private BatchTree BuildTree(LedgerRecord record)
+    {
+        MerkleHash[] leafHashes = new MerkleHash[record.Count];
+        TreeHasher.HashLeaves(record.Entries.Span, leafHashes);
+        return new BatchTree(Edge, leafHashes);
     }
 
     /// <summary>After the last record.</summary>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 
 namespace SealService.Pkcs11;
@@ -7,14 +6,15 @@ namespace SealService.Pkcs11;
 /// Threads that sign, each with a session of its own, behind one bounded queue: PKCS#11 calls block, and a session is for one thread.
 /// First come, first served, so a ledger that signs one head at a time never waits for more than the queue.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "Late callers may come to the queue; it holds nothing but memory.")]
+[SuppressMessage("Design", "CA1001", Justification = "Threads may rest until the end; the source holds nothing but memory.")]
 internal sealed class SessionPool
 {
     private readonly TokenOptions _options;
     private readonly TimeProvider _timeProvider;
-    private readonly BlockingCollection<SignRequest> _queue;
+    private readonly Queue<SignRequest> _queue = new(); // guarded by itself, which threads without work wait on
     private readonly Thread[] _threads;
     private readonly CancellationTokenSource _stopping = new();
+    private bool _closed; // guarded by _queue
     private int _atWork; // threads that do not rest
 
     public SessionPool(
@@ -22,7 +22,6 @@ internal sealed class SessionPool
     {
         _options = options;
         _timeProvider = timeProvider;
-        _queue = new BlockingCollection<SignRequest>(options.QueuedRequests);
         Sessions = Math.Min(options.Sessions, connector.Current.SessionsMax);
         _atWork = Sessions;
         _threads = new Thread[Sessions];
@@ -37,18 +36,30 @@ internal sealed class SessionPool
     /// <summary>As many sessions as may be open at once.</summary>
     public int Sessions { get; }
 
-    public int QueuedRequests => _queue.Count;
+    public int QueuedRequests
+    {
+        get
+        {
+            lock (_queue)
+            {
+                return _queue.Count;
+            }
+        }
+    }
 
     /// <summary>Queues a request; false when the queue is full, or the pool is closed.</summary>
     public bool TryQueue(SignRequest request)
     {
-        try
+        lock (_queue)
         {
-            return _queue.TryAdd(request);
-        }
-        catch (InvalidOperationException)
-        {
-            return false; // closed in between
+            if (_closed || _queue.Count >= _options.QueuedRequests)
+            {
+                return false;
+            }
+
+            _queue.Enqueue(request);
+            Monitor.Pulse(_queue);
+            return true;
         }
     }
 
@@ -95,16 +106,40 @@ internal sealed class SessionPool
     public bool TryStop()
     {
         _stopping.Cancel();
-        _queue.CompleteAdding();
+        lock (_queue)
+        {
+            _closed = true;
+            Monitor.PulseAll(_queue);
+        }
+
         long deadline = Environment.TickCount64 + (long)_options.DrainTimeout.TotalMilliseconds;
         return _threads.All(thread => thread.Join((int)Math.Max(0, deadline - Environment.TickCount64)));
     }
 
     private void Run(SessionSigner signer)
     {
-        foreach (SignRequest request in _queue.GetConsumingEnumerable())
+        while (TryTake(out SignRequest? request))
         {
             signer.Serve(request);
+        }
+    }
+
+    /// <summary>Waits for a request without spinning: under load that cost more than the hand-over. False when the pool is closed and the queue empty.</summary>
+    private bool TryTake([NotNullWhen(true)] out SignRequest? request)
+    {
+        lock (_queue)
+        {
+            while (!_queue.TryDequeue(out request))
+            {
+                if (_closed)
+                {
+                    return false;
+                }
+
+                Monitor.Wait(_queue);
+            }
+
+            return true;
         }
     }
 }

@@ -100,9 +100,9 @@ internal sealed class DerivedData : IDisposable
             throw new LedgerException($"A batch from index {record.FirstIndex} can't be indexed after {TreeSize} entries.");
         }
 
-        if (record.Count > 0)
+        if (batch.Tree is { } tree)
         {
-            Hashes.Append(batch.LeafHashes);
+            Hashes.Append(tree);
             Batches.Append(record.FirstIndex, batch.Address);
             AddKeys(record);
         }

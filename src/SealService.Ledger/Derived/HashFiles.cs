@@ -18,25 +18,19 @@ internal sealed class HashFiles : IDisposable
 
     private readonly string _folder;
     private readonly SafeFileHandle[] _files = new SafeFileHandle[LevelsMax];
-    private readonly MerkleHash[][] _tails = new MerkleHash[LevelsMax][]; // of each level the hashes of its last tile, not full
-    private long _treeSize;
 
-    private HashFiles(string folder, long treeSize)
-    {
-        _folder = folder;
-        _treeSize = treeSize;
-    }
+    private HashFiles(string folder) => _folder = folder;
 
     /// <summary>Opens the files of a tree and cuts off what is beyond its size.</summary>
     /// <exception cref="DerivedDataException">A file is too short.</exception>
     public static HashFiles Open(string folder, long treeSize)
     {
-        HashFiles files = new(folder, treeSize);
+        HashFiles files = new(folder);
         try
         {
             for (int level = 0; level < LevelsMax; level++)
             {
-                files.OpenLevel(level);
+                files.OpenLevel(level, treeSize);
             }
 
             return files;
@@ -51,10 +45,19 @@ internal sealed class HashFiles : IDisposable
     /// <summary>The number of a level's hashes in a tree of a size.</summary>
     public static long CountAt(int level, long treeSize) => treeSize >> (level * TileWidthBits);
 
-    public void Append(ReadOnlySpan<MerkleHash> leafHashes)
+    /// <summary>Adds the leaves of a tree's run, which begins where the files end, and the roots of the subtrees that end within it.</summary>
+    public void Append(BatchTree tree)
     {
-        Append(0, _treeSize, leafHashes);
-        _treeSize += leafHashes.Length;
+        for (int level = 0; level < LevelsMax; level++)
+        {
+            ReadOnlySpan<MerkleHash> roots = tree.GetPerfectRoots(level * TileWidthBits);
+            if (roots.IsEmpty)
+            {
+                return;
+            }
+
+            RandomAccess.Write(_files[level], MerkleHash.AsBytes(roots), CountAt(level, tree.Begin) * MerkleHash.Size);
+        }
     }
 
     /// <summary>The root of a subtree, as proofs are made of them: perfect, or on the right edge of an indexed tree.</summary>
@@ -104,40 +107,19 @@ internal sealed class HashFiles : IDisposable
         }
     }
 
-    private void OpenLevel(int level)
+    private void OpenLevel(int level, long treeSize)
     {
         string path = Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"hashes.{level}"));
         SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         _files[level] = file;
-        long count = CountAt(level, _treeSize);
+        long count = CountAt(level, treeSize);
         long length = RandomAccess.GetLength(file);
         if (length < count * MerkleHash.Size)
         {
-            throw new DerivedDataException($"{path} has {length} bytes; a tree of {_treeSize} leaves needs {count * MerkleHash.Size}");
+            throw new DerivedDataException($"{path} has {length} bytes; a tree of {treeSize} leaves needs {count * MerkleHash.Size}");
         }
 
         RandomAccess.SetLength(file, count * MerkleHash.Size);
-        _tails[level] = new MerkleHash[TileWidth];
-        Read(level, count & ~(TileWidth - 1L), _tails[level].AsSpan(0, (int)(count % TileWidth)));
-    }
-
-    private void Append(int level, long position, ReadOnlySpan<MerkleHash> hashes)
-    {
-        RandomAccess.Write(_files[level], MerkleHash.AsBytes(hashes), position * MerkleHash.Size);
-        MerkleHash[] tail = _tails[level];
-        while (!hashes.IsEmpty)
-        {
-            int used = (int)(position % TileWidth);
-            int taken = Math.Min(TileWidth - used, hashes.Length);
-            hashes[..taken].CopyTo(tail.AsSpan(used));
-            hashes = hashes[taken..];
-            position += taken;
-            if (position % TileWidth == 0 && level + 1 < LevelsMax)
-            {
-                MerkleHash root = GetTileRoot(tail);
-                Append(level + 1, (position / TileWidth) - 1, new ReadOnlySpan<MerkleHash>(in root));
-            }
-        }
     }
 
     private MerkleHash GetPerfectRoot(Subtree subtree)
@@ -146,13 +128,7 @@ internal sealed class HashFiles : IDisposable
         int count = 1 << (subtree.Level % TileWidthBits);
         Span<MerkleHash> hashes = stackalloc MerkleHash[count];
         Read(level, subtree.Begin >> (level * TileWidthBits), hashes);
-        return GetTileRoot(hashes);
-    }
-
-    /// <summary>Nodes of a tile are the leaves of a tree like any other.</summary>
-    private static MerkleHash GetTileRoot(ReadOnlySpan<MerkleHash> hashes)
-    {
-        using BatchTree tile = new(new CompactRange(), hashes);
+        using BatchTree tile = new(new CompactRange(), hashes); // its nodes are the leaves of a tree like any other
         return tile.RootHash;
     }
 }

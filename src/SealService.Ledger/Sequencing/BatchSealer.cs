@@ -32,15 +32,11 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         int recordBytesMax = RecordCodec.GetSize(entriesBytes, LedgerOptions.RecordOverheadBytesMax);
         ThrowIfFull(recordBytesMax);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(recordBytesMax);
-        MerkleHash[] leafHashes = ArrayPool<MerkleHash>.Shared.Rent(count);
         BatchTree? tree = null;
         try
         {
-            // 1
-            LineUp(segments, edge.End, buffer, leafHashes);
-
-            // 2
-            tree = new BatchTree(edge, leafHashes.AsSpan(0, count));
+            // 1 and 2
+            tree = BuildTree(segments, edge, count, buffer);
             ThrowUnlessExtends(edge, head, tree);
 
             // 3
@@ -50,13 +46,12 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
             int recordBytes = RecordCodec.Complete(buffer, edge.End, count, entriesBytes, note);
             Interlocked.Add(ref _unwrittenBytes, recordBytes);
             LedgerRecord record = new(edge.End, count, buffer.AsMemory(RecordCodec.HeaderBytes, entriesBytes), note);
-            return new SignedBatch(segments, record, buffer, recordBytes, leafHashes, tree);
+            return new SignedBatch(segments, record, buffer, recordBytes, tree);
         }
         catch
         {
             tree?.Dispose();
             ArrayPool<byte>.Shared.Return(buffer);
-            ArrayPool<MerkleHash>.Shared.Return(leafHashes);
             throw;
         }
     }
@@ -85,6 +80,20 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         if (!appender.HasRoomFor(Interlocked.Read(ref _unwrittenBytes) + recordBytes))
         {
             throw new NotSealedException(LedgerError.StorageFull, "The ledger's storage is nearly full.");
+        }
+    }
+
+    private static BatchTree BuildTree(IReadOnlyList<Segment> segments, CompactRange edge, int count, byte[] buffer)
+    {
+        MerkleHash[] leafHashes = ArrayPool<MerkleHash>.Shared.Rent(count);
+        try
+        {
+            LineUp(segments, edge.End, buffer, leafHashes);
+            return new BatchTree(edge, leafHashes.AsSpan(0, count));
+        }
+        finally
+        {
+            ArrayPool<MerkleHash>.Shared.Return(leafHashes);
         }
     }
 

@@ -9,12 +9,12 @@ namespace SealService.Ledger.Sequencing;
 /// pool's: whoever applies it disposes of it.
 /// </summary>
 internal sealed class SealedBatch(
-    LedgerRecord record, byte[] recordBuffer, MerkleHash[] leafHashes, long address, CompactRange edge, SignedHead head)
-    : IDisposable
+    LedgerRecord record, byte[] recordBuffer, BatchTree? tree, long address, CompactRange edge, SignedHead head) : IDisposable
 {
     public LedgerRecord Record => record;
 
-    public ReadOnlySpan<MerkleHash> LeafHashes => leafHashes.AsSpan(0, record.Count);
+    /// <summary>The nodes of the batch's leaves; null when it has none.</summary>
+    public BatchTree? Tree => tree;
 
     /// <summary>Where the record lies.</summary>
     public long Address => address;
@@ -30,6 +30,6 @@ internal sealed class SealedBatch(
     public void Dispose()
     {
         ArrayPool<byte>.Shared.Return(recordBuffer);
-        ArrayPool<MerkleHash>.Shared.Return(leafHashes);
+        tree?.Dispose();
     }
 }

@@ -79,7 +79,12 @@ internal sealed class Segment : IDisposable
         return _entries.AsMemory(begin + EntryPrefixBytes, _entryEnds[position] - begin - EntryPrefixBytes);
     }
 
-    public void Begin(LedgerWriter writer, OpenBatch batch, int firstEntryBytes, long unixMs)
+    /// <param name="writer">Who adds.</param>
+    /// <param name="batch">What it is a part of.</param>
+    /// <param name="firstEntryBytes">The size of the first entry, which has its room in the batch already.</param>
+    /// <param name="unixMs">The time of the first entry.</param>
+    /// <param name="expected">What the writer added to its last segment: buffers that have the size at once need not grow.</param>
+    public void Begin(LedgerWriter writer, OpenBatch batch, int firstEntryBytes, long unixMs, (int Entries, int Bytes) expected = default)
     {
         _writer = writer;
         _batch = batch;
@@ -96,6 +101,8 @@ internal sealed class Segment : IDisposable
         SealedAtUnixMs = unixMs;
         RandomNumberGenerator.Fill(_saltKey);
         _salts.Rekey(_saltKey);
+        GrowColumns(expected.Entries);
+        Grow(ref _entries, 0, Math.Max(_reservedBytes, expected.Bytes));
     }
 
     /// <summary>Makes sure that the batch and this segment have room for an entry.</summary>
@@ -118,8 +125,8 @@ internal sealed class Segment : IDisposable
         return TryReserveMore(moreEntries, moreBytes) || TryReserveMore(missingEntries, missingBytes);
     }
 
-    /// <summary>Writes an entry into room that was reserved.</summary>
-    public void Add(ulong reference, in DocumentSeal document, int entryBytes, long unixMs)
+    /// <summary>Salts an entry and writes it into room that was reserved.</summary>
+    public void Add(ulong reference, in LogEntry unsalted, int entryBytes, Claim? claim)
     {
         int end = _entriesBytes + EntryPrefixBytes + entryBytes;
         if (end > _entries.Length)
@@ -129,17 +136,16 @@ internal sealed class Segment : IDisposable
 
         if (_count == _capacity)
         {
-            GrowColumns();
+            GrowColumns(2 * _count);
         }
 
-        Span<byte> entry = _entries.AsSpan(_entriesBytes, EntryPrefixBytes + entryBytes);
-        BinaryPrimitives.WriteUInt16BigEndian(entry, (ushort)entryBytes);
-        entry = entry[EntryPrefixBytes..];
-        document.WriteEntry(entry, _salts.GetSalt(_count), unixMs);
+        Span<byte> destination = _entries.AsSpan(_entriesBytes);
+        BinaryPrimitives.WriteUInt16BigEndian(destination, (ushort)entryBytes);
+        LogEntryCodec.Write(unsalted with { Salt = _salts.GetSalt(_count) }, destination[EntryPrefixBytes..]);
         _references[_count] = reference;
-        _offsetsMs[_count] = (uint)(unixMs - SealedAtUnixMs);
+        _offsetsMs[_count] = (uint)(unsalted.SealedAtUnixMs - SealedAtUnixMs);
         _entryEnds[_count] = end;
-        if (document.Claim is { } claim)
+        if (claim is not null)
         {
             // Last of all that can fail: a claim that is taken without its entry would block its key.
             _claims.EnsureCapacity(_claims.Count + 1);
@@ -261,9 +267,9 @@ internal sealed class Segment : IDisposable
         return true;
     }
 
-    private void GrowColumns()
+    private void GrowColumns(int capacity)
     {
-        _capacity = Math.Max(ColumnsMin, 2 * _count);
+        _capacity = Math.Max(ColumnsMin, capacity);
         Grow(ref _references, _count, _capacity);
         Grow(ref _leafHashes, _count, _capacity);
         Grow(ref _offsetsMs, _count, _capacity);

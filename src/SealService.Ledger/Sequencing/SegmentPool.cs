@@ -5,7 +5,7 @@ namespace SealService.Ledger.Sequencing;
 /// <summary>Segments that are not in use. They hold no large buffer here: those go back to the array pool.</summary>
 internal sealed class SegmentPool(int entriesMax, ClaimRegistry claims)
 {
-    // Each keeps a cipher and 10 KiB; more than these are not kept.
+    // Each keeps a cipher and 13 KiB; more than these are not kept.
     private const int IdleMax = 1024;
 
     private readonly ConcurrentQueue<Segment> _idle = new();

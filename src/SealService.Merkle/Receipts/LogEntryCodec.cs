@@ -51,7 +51,7 @@ public static class LogEntryCodec
     /// </exception>
     public static int Write(in LogEntry entry, Span<byte> destination)
     {
-        if (destination.Length < GetSize(entry))
+        if (destination.Length < WrittenBytesMax && destination.Length < GetSize(entry))
         {
             throw new ArgumentException("The destination is shorter than the entry.", nameof(destination));
         }

@@ -17,7 +17,7 @@ public sealed class SaltGenerator : IDisposable
     public const int SaltBytes = LogEntry.SaltBytes;
 
     // A call of the platform's AES costs about as much as 1,000 blocks of it, so salts are made in runs.
-    private const int RunLength = 64;
+    private const int RunLength = 256;
 
     private readonly Aes _aes = Aes.Create();
     private readonly byte[] _run = new byte[RunLength * SaltBytes];

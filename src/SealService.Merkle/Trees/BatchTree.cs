@@ -66,6 +66,17 @@ public sealed class BatchTree : IDisposable
     /// <summary>The root of the whole tree.</summary>
     public MerkleHash RootHash => Node(_levelCount - 1, 0);
 
+    /// <summary>
+    /// The roots of the perfect subtrees of 2^<paramref name="level"/> leaves that end within the run, from left to right; on level 0 the
+    /// run's leaf hashes. The first is subtree floor(<see cref="Begin"/> / 2^level) of its level. Valid until <see cref="Dispose"/>.
+    /// </summary>
+    public ReadOnlySpan<MerkleHash> GetPerfectRoots(int level)
+    {
+        long first = Begin >> level;
+        int count = (int)((End >> level) - first);
+        return count == 0 ? [] : Nodes.AsSpan(Position(level, first), count);
+    }
+
     /// <summary>The right edge of the whole tree: the compact range [0, <see cref="TreeSize"/>).</summary>
     public CompactRange ToCompactRange()
     {
@@ -155,11 +166,11 @@ public sealed class BatchTree : IDisposable
 
     private long LastNode(int level) => Math.Min(((End - 1) >> level) | 1, (TreeSize - 1) >> level);
 
-    private ref MerkleHash Node(int level, long index)
-    {
-        MerkleHash[] nodes = _nodes ?? throw new ObjectDisposedException(nameof(BatchTree));
-        return ref nodes[_levelOffsets[level] + (int)(index - FirstNode(level))];
-    }
+    private MerkleHash[] Nodes => _nodes ?? throw new ObjectDisposedException(nameof(BatchTree));
+
+    private int Position(int level, long index) => _levelOffsets[level] + (int)(index - FirstNode(level));
+
+    private ref MerkleHash Node(int level, long index) => ref Nodes[Position(level, index)];
 
     private int LayOutLevels(out int levelCount)
     {

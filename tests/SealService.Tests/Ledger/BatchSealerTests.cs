@@ -86,10 +86,10 @@ public sealed class BatchSealerTests : IDisposable
         segment.Begin(writer: null!, new OpenBatch(1000, 1_000_000, 0), 0, 1000);
         for (int i = 0; i < entries; i++)
         {
-            DocumentSeal document = Document(Digest(i));
-            Assert.Null(document.FindFault(1000, out int entryBytes));
+            LogEntry entry = Document(Digest(i)).ToUnsaltedEntry(1000);
+            int entryBytes = LogEntryCodec.GetSize(entry);
             Assert.True(segment.TryReserve(entryBytes, 1000));
-            segment.Add((ulong)i, document, entryBytes, 1000);
+            segment.Add((ulong)i, entry, entryBytes, claim: null);
         }
 
         segment.HashLeaves(); // as its writer does before it leaves

@@ -105,6 +105,19 @@ public sealed class BatchTreeTests
         batch.Dispose();
         batch.Dispose();
         Assert.Throws<ObjectDisposedException>(() => batch.RootHash);
+        Assert.Throws<ObjectDisposedException>(() => batch.GetPerfectRoots(0).Length);
+    }
+
+    private static void AssertPerfectRoots(BatchTree batch)
+    {
+        for (int level = 0; level <= 11; level++)
+        {
+            int width = 1 << level;
+            IEnumerable<MerkleHash> endWithin = Enumerable.Range(0, SizeMax / width)
+                .Where(i => (i + 1) * width > batch.Begin && (i + 1) * width <= batch.End)
+                .Select(i => Tree.Root(i * width, (i + 1) * width));
+            Assert.Equal(endWithin, batch.GetPerfectRoots(level).ToArray());
+        }
     }
 
     private static void AssertRun(int begin, int end, int size)
@@ -112,6 +125,7 @@ public sealed class BatchTreeTests
         using var batch = new BatchTree(Range(0, begin), LeafHashes.AsSpan(begin, end - begin), Range(end, size));
         Assert.Equal(Tree.Root(0, size), batch.RootHash);
         Assert.Equal(Tree.Hashes(RecursiveTree.Cover(0, size)), batch.ToCompactRange().Hashes);
+        AssertPerfectRoots(batch);
 
         Span<MerkleHash> hashes = stackalloc MerkleHash[CompactRange.HashCountMax];
         for (int bound = begin; bound <= end; bound++)
