@@ -143,6 +143,7 @@ internal sealed class StreamTraffic : TrafficSource
     {
         var due = new long[PacedDocumentsMax];
         var dueCount = 0;
+        var hasSentInTick = false;
         var writeEnded = Stopwatch.GetTimestamp();
         try
         {
@@ -154,9 +155,10 @@ internal sealed class StreamTraffic : TrafficSource
                     due[dueCount++] = schedule.Next;
                 }
 
-                if (dueCount < frames.DocumentsPerWriteMin)
+                if (dueCount < frames.DocumentsPerWriteMin || (hasSentInTick && dueCount < due.Length))
                 {
                     await pacer.NextTick;
+                    hasSentInTick = false;
                     continue;
                 }
 
@@ -174,6 +176,7 @@ internal sealed class StreamTraffic : TrafficSource
                 await stream.WriteAsync(bytes, CancellationToken.None);
                 await stream.FlushAsync(CancellationToken.None);
                 writeEnded = Stopwatch.GetTimestamp();
+                hasSentInTick = true;
             }
         }
         catch (OperationCanceledException)
