@@ -13,12 +13,10 @@ if (args is not (["null" or "hash-only"] or ["null" or "hash-only", _]))
 
 var builder = WebApplication.CreateSlimBuilder();
 builder.Logging.ClearProviders();
+// The service's defaults (SealOptions): a baseline with other windows would compare windows.
+builder.WebHost.UseGrpcTransport(new GrpcTransportLimits { StreamWindowBytes = 1024 * 1024, ConnectionWindowBytes = 8 * 1024 * 1024, MaxStreamsPerConnection = 256 });
 builder.WebHost.ConfigureKestrel(kestrel =>
-{
-    // The service's defaults (SealOptions): a baseline with other windows would compare windows.
-    kestrel.UseGrpcLimits(new GrpcTransportLimits { StreamWindowBytes = 1024 * 1024, ConnectionWindowBytes = 8 * 1024 * 1024, MaxStreamsPerConnection = 256 });
-    kestrel.Listen(IPEndPoint.Parse(args.Length > 1 ? args[1] : "127.0.0.1:0"), endpoint => endpoint.Protocols = HttpProtocols.Http2);
-});
+    kestrel.Listen(IPEndPoint.Parse(args.Length > 1 ? args[1] : "127.0.0.1:0"), endpoint => endpoint.Protocols = HttpProtocols.Http2));
 await using var app = builder.Build();
 var grpc = new GrpcServerBuilder();
 new BaselineService(hashes: args[0] == "hash-only").Bind(grpc);

@@ -13,9 +13,9 @@ if (args.Length > 1)
 
 var builder = WebApplication.CreateSlimBuilder();
 builder.Logging.ClearProviders();
+builder.WebHost.UseGrpcTransport(new GrpcTransportLimits());
 builder.WebHost.ConfigureKestrel(kestrel =>
 {
-    kestrel.UseGrpcLimits(new GrpcTransportLimits());
     // The gRPC layer lifts these for its calls; the bare endpoints are not to pay for that.
     kestrel.Limits.MinRequestBodyDataRate = null;
     kestrel.Limits.MaxRequestBodySize = null;

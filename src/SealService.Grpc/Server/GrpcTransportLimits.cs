@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-
 namespace Grpc.Server;
 
 /// <summary>The limits of HTTP/2 below the calls.</summary>
@@ -25,6 +23,12 @@ public sealed class GrpcTransportLimits
     /// <summary>The largest request metadata, all headers together. Over it: HTTP 431.</summary>
     public int MaxMetadataBytes { get; set; } = 16 * 1024;
 
+    /// <summary>
+    /// Receive buffers that are kept for further use when no traffic needs them, of each of the two sizes (64 KiB for sockets, 16 KiB
+    /// for messages). It is no limit of what traffic may need: that is bounded by windows and connections.
+    /// </summary>
+    public long IdleBufferBytesMax { get; set; } = 64 * 1024 * 1024;
+
     /// <summary>How long a connection is silent before it is asked for a sign of life.</summary>
     public TimeSpan KeepAlivePingDelay { get; set; } = TimeSpan.FromSeconds(60);
 
@@ -36,27 +40,4 @@ public sealed class GrpcTransportLimits
 
     /// <summary>How long the headers of a request may take, from the first byte to the last, however many frames they come in.</summary>
     public TimeSpan RequestHeadersTimeout { get; set; } = TimeSpan.FromSeconds(30);
-}
-
-/// <summary>Sets up Kestrel.</summary>
-public static class KestrelServerOptionsExtensions
-{
-    /// <summary>Applies the limits to all endpoints. Those of connections and headers hold for HTTP/1 too.</summary>
-    public static KestrelServerOptions UseGrpcLimits(this KestrelServerOptions kestrel, GrpcTransportLimits limits)
-    {
-        ArgumentNullException.ThrowIfNull(kestrel);
-        ArgumentNullException.ThrowIfNull(limits);
-        kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxConcurrentConnections = limits.MaxConnections;
-        kestrel.Limits.MaxRequestHeadersTotalSize = limits.MaxMetadataBytes;
-        kestrel.Limits.KeepAliveTimeout = limits.ConnectionIdleTimeout;
-        kestrel.Limits.RequestHeadersTimeout = limits.RequestHeadersTimeout;
-        var http2 = kestrel.Limits.Http2;
-        http2.InitialStreamWindowSize = limits.StreamWindowBytes;
-        http2.InitialConnectionWindowSize = limits.ConnectionWindowBytes;
-        http2.MaxStreamsPerConnection = limits.MaxStreamsPerConnection;
-        http2.KeepAlivePingDelay = limits.KeepAlivePingDelay;
-        http2.KeepAlivePingTimeout = limits.KeepAlivePingTimeout;
-        return kestrel;
-    }
 }

@@ -58,7 +58,7 @@ internal sealed class LedgerSequencer
     public UnreadBytes Unread { get; }
 
     /// <summary>The batch that takes entries; null when the ledger takes no more.</summary>
-    public OpenBatch? Open => _open;
+    public OpenBatch? Open => _fault.Exception is null ? _open : null;
 
     public SignedHead Head => _head;
 

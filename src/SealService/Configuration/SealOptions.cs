@@ -154,6 +154,9 @@ public sealed class LimitOptions
     /// <summary>HTTP/2 flow-control window of one connection. With <see cref="UnfinishedMessagesMibMax"/> it bounds what peers can make the server hold.</summary>
     public int ConnectionWindowBytes { get; set; } = 8 * 1024 * 1024;
 
+    /// <summary>Receive buffers that are kept when no traffic needs them, of each of two sizes, in MiB.</summary>
+    public int IdleBuffersMibMax { get; set; } = 64;
+
     /// <summary>How long the server waits for a client that sends nothing within a call that waits for it.</summary>
     public TimeSpan ReadIdleTimeout { get; set; } = TimeSpan.FromMinutes(5);
 

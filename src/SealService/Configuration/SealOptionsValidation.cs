@@ -118,6 +118,7 @@ internal static class SealOptionsValidation
         RequireRange("Seal:Limits:ConnectionsMax", limits.ConnectionsMax, 1, 1_000_000, errors);
         RequireRange("Seal:Limits:CallsMax", limits.CallsMax, 1, 1_000_000, errors);
         RequireRange("Seal:Limits:UnfinishedMessagesMibMax", limits.UnfinishedMessagesMibMax, (limits.MessageBytesMax >> 20) + 1, 65_536, errors);
+        RequireRange("Seal:Limits:IdleBuffersMibMax", limits.IdleBuffersMibMax, 0, 65_536, errors);
         RequireRange("Seal:Limits:StreamWindowBytes", limits.StreamWindowBytes, 65_535, int.MaxValue, errors);
         RequireRange("Seal:Limits:ConnectionWindowBytes", limits.ConnectionWindowBytes, 65_535, int.MaxValue, errors);
         RequireRange("Seal:Limits:ReadIdleTimeout", limits.ReadIdleTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), errors);

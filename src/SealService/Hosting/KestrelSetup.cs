@@ -16,20 +16,21 @@ internal static class KestrelSetup
     {
         var certificate = LoadCertificate(options.Listen);
         webHost.UseKestrelHttpsConfiguration();
+        webHost.UseGrpcTransport(new GrpcTransportLimits
+        {
+            StreamWindowBytes = options.Limits.StreamWindowBytes,
+            ConnectionWindowBytes = options.Limits.ConnectionWindowBytes,
+            MaxStreamsPerConnection = options.Limits.StreamsPerConnectionMax,
+            MaxConnections = options.Limits.ConnectionsMax,
+            MaxMetadataBytes = options.Limits.MetadataBytesMax,
+            IdleBufferBytesMax = (long)options.Limits.IdleBuffersMibMax << 20,
+            KeepAlivePingDelay = options.Limits.KeepAlivePingDelay,
+            KeepAlivePingTimeout = options.Limits.KeepAlivePingTimeout,
+            ConnectionIdleTimeout = options.Limits.ConnectionIdleTimeout,
+            RequestHeadersTimeout = options.Limits.RequestHeadersTimeout,
+        });
         webHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.UseGrpcLimits(new GrpcTransportLimits
-            {
-                StreamWindowBytes = options.Limits.StreamWindowBytes,
-                ConnectionWindowBytes = options.Limits.ConnectionWindowBytes,
-                MaxStreamsPerConnection = options.Limits.StreamsPerConnectionMax,
-                MaxConnections = options.Limits.ConnectionsMax,
-                MaxMetadataBytes = options.Limits.MetadataBytesMax,
-                KeepAlivePingDelay = options.Limits.KeepAlivePingDelay,
-                KeepAlivePingTimeout = options.Limits.KeepAlivePingTimeout,
-                ConnectionIdleTimeout = options.Limits.ConnectionIdleTimeout,
-                RequestHeadersTimeout = options.Limits.RequestHeadersTimeout,
-            });
             Listen(kestrel, options.Listen.Grpc, HttpProtocols.Http2, certificate);
             if (options.Listen.Http.Length > 0)
             {

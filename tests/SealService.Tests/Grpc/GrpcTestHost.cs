@@ -47,9 +47,8 @@ internal sealed class GrpcTestHost : IAsyncDisposable
         configure(builder);
         var server = builder.Build(new LoggerFactory([log]), time);
         var web = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        web.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        web.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().UseGrpcTransport(limits ?? new GrpcTransportLimits()).ConfigureKestrel(kestrel =>
         {
-            kestrel.UseGrpcLimits(limits ?? new GrpcTransportLimits());
             kestrel.Listen(IPAddress.Loopback, 0, listen =>
             {
                 listen.Protocols = protocols;

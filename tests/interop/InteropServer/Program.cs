@@ -21,8 +21,7 @@ using var server = new GrpcServerBuilder()
     .Build();
 
 var web = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-web.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel
-    .UseGrpcLimits(new GrpcTransportLimits())
+web.WebHost.UseKestrelCore().UseGrpcTransport(new GrpcTransportLimits()).ConfigureKestrel(kestrel => kestrel
     .Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
 await using var app = web.Build();
 app.Run(server.HandleAsync);

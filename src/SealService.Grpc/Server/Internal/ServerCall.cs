@@ -22,11 +22,9 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 {
     public const long NotWaiting = 0;
 
-    private const long NotMeasured = long.MinValue;
-
     private readonly MethodHandler _handler;
     private readonly CancellationToken _requestAborted;
-    private readonly long _startedAt;
+    private readonly long? _startedAt;
 
     // Set by the handler's threads, the first that waits.
     private bool _isWatched;
@@ -54,7 +52,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
         _handler = handler;
         Runtime = runtime;
         _requestAborted = http.RequestAborted;
-        _startedAt = ServerMetrics.MeasuresDuration ? runtime.Time.GetTimestamp() : NotMeasured;
+        _startedAt = ServerMetrics.MeasuresDuration ? runtime.Time.GetTimestamp() : null;
         Response = new ServerResponse(this);
         Requests = new ServerMessageReader(
             this,
@@ -142,7 +140,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
             }
         }
 
-        ServerMetrics.Ended(MethodName, Response.EndedWith, _startedAt == NotMeasured ? null : Runtime.Time.GetElapsedTime(_startedAt));
+        ServerMetrics.Ended(MethodName, Response.EndedWith, _startedAt is { } begin ? Runtime.Time.GetElapsedTime(begin) : null);
     }
 
     /// <param name="waitedTicks">How long the same message was waited for before; it counts.</param>
