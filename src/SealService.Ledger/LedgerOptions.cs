@@ -22,6 +22,15 @@ public sealed record LedgerOptions
     public int EntriesBesideWriteMin { get; init; } = 16 * 1024;
 
     /// <summary>
+    /// After a batch of at least <see cref="EntriesForIntervalMin"/> entries the next one is closed so much later at the earliest, unless
+    /// it is full. Default: 2 ms.
+    /// </summary>
+    public TimeSpan BatchInterval { get; init; } = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>So many entries in a batch say that more will come soon. Default: 64.</summary>
+    public int EntriesForIntervalMin { get; init; } = 64;
+
+    /// <summary>
     /// The most bytes of entries that one batch takes, with their two-byte length prefixes. A batch is one storage record, so
     /// this and <see cref="RecordOverheadBytesMax"/> must fit into <c>ILedgerStorage.RecordBytesMax</c>. Default: 3.5 MiB.
     /// </summary>
@@ -55,8 +64,11 @@ public sealed record LedgerOptions
     /// </summary>
     public long EntriesPerSnapshot { get; init; } = 1_000_000;
 
-    /// <summary>How many sealed batches may wait for the indexer before sealing waits for it. Default: 16.</summary>
-    public int BatchesAwaitingIndexMax { get; init; } = 16;
+    /// <summary>
+    /// The memory of sealed batches that may wait for the indexer, before sealing waits for it; the batch that goes over it included,
+    /// it may be so much more. Default: 32 MiB, some 150,000 entries.
+    /// </summary>
+    public long BytesAwaitingIndexMax { get; init; } = 32L << 20;
 
     /// <summary>
     /// The most keys that the lookup index holds in memory before it writes them as a sorted run (about 70 bytes each).
@@ -87,6 +99,8 @@ public sealed record LedgerOptions
         RequireRange(Encoding.UTF8.GetByteCount(Origin), 1, Checkpoint.OriginBytesMax, nameof(Origin));
         RequireRange(EntriesPerBatchMax, 1, 1 << 20, nameof(EntriesPerBatchMax));
         RequireRange(EntriesBesideWriteMin, 0, int.MaxValue, nameof(EntriesBesideWriteMin));
+        Require(BatchInterval >= TimeSpan.Zero && BatchInterval.TotalSeconds <= 10, nameof(BatchInterval), $"must be from 0 to 10 s, but is {BatchInterval}");
+        RequireRange(EntriesForIntervalMin, 0, int.MaxValue, nameof(EntriesForIntervalMin));
         // One entry of the greatest size must fit, or its writer would wait for ever.
         RequireRange(BatchBytesMax, 4 * 1024, 1 << 28, nameof(BatchBytesMax));
         RequireRange(EntriesPerSegmentMax, 1, 1 << 20, nameof(EntriesPerSegmentMax));
@@ -95,7 +109,7 @@ public sealed record LedgerOptions
         RequireRange(SigningTimeout, nameof(SigningTimeout));
         RequireRange(AppendTimeout, nameof(AppendTimeout));
         RequireRange(EntriesPerSnapshot, 1, long.MaxValue, nameof(EntriesPerSnapshot));
-        RequireRange(BatchesAwaitingIndexMax, 1, 1024, nameof(BatchesAwaitingIndexMax));
+        RequireRange(BytesAwaitingIndexMax, 0, 1L << 40, nameof(BytesAwaitingIndexMax));
         RequireRange(IndexKeysInMemoryMax, 16, 1 << 24, nameof(IndexKeysInMemoryMax));
         RequireRange(RecordCacheBytesMax, 0, int.MaxValue, nameof(RecordCacheBytesMax));
         RequireRange(RecordReadsMax, 1, 1024, nameof(RecordReadsMax));

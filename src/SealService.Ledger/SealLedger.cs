@@ -56,7 +56,7 @@ public sealed class SealLedger : IAsyncDisposable
             options, new BatchSealer(appender, authority, _metrics, time), clock, new SegmentPool(options.EntriesPerSegmentMax, _claims),
             _indexer, fault, recovered.Edge, recovered.Head, _metrics, logger);
         _sequencing = Task.Run(_sequencer.RunAsync);
-        _indexing = Task.Run(_indexer.RunAsync);
+        _indexing = _indexer.RunAsync();
         _ = StopOnFaultAsync();
     }
 

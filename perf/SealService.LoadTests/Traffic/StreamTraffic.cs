@@ -162,11 +162,8 @@ internal sealed class StreamTraffic : TrafficSource
                     continue;
                 }
 
-                // Before the last write ended nothing could be sent, so such a lag is the server's and not the generator's.
-                if (due[0] > writeEnded)
-                {
-                    meter.SendingLags.Record(Stopwatch.GetElapsedTime(due[0], now));
-                }
+                // Before the last write ended nothing could be sent, so the time before that is the server's and not the generator's.
+                meter.SendingLags.Record(Stopwatch.GetElapsedTime(Math.Max(due[0], writeEnded), now));
 
                 var bytes = frames.Next(dueCount, out var documents);
                 await flights.WaitForRoomAsync(documents, stopping);

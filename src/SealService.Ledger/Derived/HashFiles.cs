@@ -18,6 +18,7 @@ internal sealed class HashFiles : IDisposable
 
     private readonly string _folder;
     private readonly SafeFileHandle[] _files = new SafeFileHandle[LevelsMax];
+    private readonly FlushSteps[] _flushSteps = new FlushSteps[LevelsMax];
 
     private HashFiles(string folder) => _folder = folder;
 
@@ -56,7 +57,9 @@ internal sealed class HashFiles : IDisposable
                 return;
             }
 
-            RandomAccess.Write(_files[level], MerkleHash.AsBytes(roots), CountAt(level, tree.Begin) * MerkleHash.Size);
+            ReadOnlySpan<byte> bytes = MerkleHash.AsBytes(roots);
+            RandomAccess.Write(_files[level], bytes, CountAt(level, tree.Begin) * MerkleHash.Size);
+            _flushSteps[level].Wrote(_files[level], bytes.Length);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using SealService.Ledger.Sequencing;
 
@@ -14,7 +13,7 @@ internal sealed class LedgerIndexer
     private readonly LedgerOptions _options;
     private readonly LedgerFault _fault;
     private readonly ILogger _logger;
-    private readonly Channel<SealedBatch> _queue;
+    private readonly IndexBacklog _backlog;
     private readonly Watermark _indexed;
 
     public LedgerIndexer(DerivedData derived, LedgerOptions options, LedgerFault fault, ILogger logger)
@@ -24,8 +23,7 @@ internal sealed class LedgerIndexer
         _fault = fault;
         _logger = logger;
         _indexed = new Watermark(derived.TreeSize);
-        _queue = Channel.CreateBounded<SealedBatch>(
-            new BoundedChannelOptions(options.BatchesAwaitingIndexMax) { SingleReader = true, SingleWriter = true });
+        _backlog = new IndexBacklog(options.BytesAwaitingIndexMax);
     }
 
     /// <summary>Applies one batch; on start, before <see cref="RunAsync"/>. Disposes of it.</summary>
@@ -50,31 +48,39 @@ internal sealed class LedgerIndexer
         }
     }
 
-    public ValueTask EnqueueAsync(SealedBatch batch) => _queue.Writer.WriteAsync(batch);
+    /// <inheritdoc cref="IndexBacklog.AddAsync"/>
+    public ValueTask EnqueueAsync(SealedBatch batch) => _backlog.AddAsync(batch);
 
     /// <summary>Waits until the entries below an index are in the derived data.</summary>
     public ValueTask WaitForIndexedAsync(long treeSize, CancellationToken cancellationToken) =>
         _indexed.WaitForMoreThanAsync(treeSize - 1, cancellationToken);
 
     /// <summary>Takes no more batches; the run ends with a snapshot when the queue is empty.</summary>
-    public void Complete() => _queue.Writer.TryComplete();
+    public void Complete() => _backlog.Complete();
 
-    /// <summary>Runs until completed; never throws.</summary>
-    public async Task RunAsync()
+    /// <summary>
+    /// Runs until completed, on a thread of its own: it blocks for as long as files take, and the pool's threads are few. The task never
+    /// fails.
+    /// </summary>
+    public Task RunAsync() => Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private void Run()
     {
         try
         {
-            await foreach (SealedBatch batch in _queue.Reader.ReadAllAsync())
+            while (_backlog.TryTake(out SealedBatch? batch))
             {
+                long heldBytes = batch.HeldBytes;
                 Apply(batch);
+                _backlog.Applied(heldBytes);
             }
 
-            await _derived.Lookup.Merging;
+            _derived.Lookup.Merging.GetAwaiter().GetResult();
         }
 #pragma warning disable CA1031 // idempotency rests on the index: without it nothing may be accepted
         catch (Exception exception)
         {
-            _queue.Writer.TryComplete(exception);
+            _backlog.Fail(exception);
             _fault.Raise(exception);
         }
 #pragma warning restore CA1031
@@ -82,7 +88,7 @@ internal sealed class LedgerIndexer
         WriteLastSnapshot();
 
         // A merge that the last flush began must not run into the next open. How it ends does not matter: its sources stay.
-        await _derived.Lookup.Merging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _derived.Lookup.Merging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
         _indexed.End(new LedgerException("The ledger has stopped.", _fault.Exception));
     }
 

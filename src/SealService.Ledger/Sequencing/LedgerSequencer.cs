@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using SealService.Ledger.Derived;
 using SealService.Merkle;
@@ -14,6 +15,8 @@ namespace SealService.Ledger.Sequencing;
 /// </remarks>
 internal sealed class LedgerSequencer
 {
+    private static readonly TimeSpan PaceStep = TimeSpan.FromMilliseconds(1);
+
     private readonly BatchSealer _sealer;
     private readonly LedgerIndexer _indexer;
     private readonly LedgerFault _fault;
@@ -27,6 +30,8 @@ internal sealed class LedgerSequencer
     private volatile SignedHead _head; // the last one that is durable
     private volatile OpenBatch? _open; // written by the loop; null when nothing more is accepted
     private volatile bool _stopping;
+    private long _closedAt; // when the last batch was closed; owned by the loop
+    private int _entriesOfLast; // of it; owned by the loop
     private long _entriesClosed; // the room taken in batches that are closed and not yet sealed; interlocked
 
     public LedgerSequencer(
@@ -100,13 +105,18 @@ internal sealed class LedgerSequencer
 
     /// <summary>
     /// Every batch costs a signature and a durable write, a millisecond of processor time. A small one is not begun beside a write:
-    /// when that is done, it has grown.
+    /// when that is done, it has grown. And while many come, batches keep an interval: more of them would only use up the processor.
     /// </summary>
     private async ValueTask WaitUntilWorthwhileAsync()
     {
         if (_open!.ReservedEntries < Options.EntriesBesideWriteMin)
         {
             await _writing;
+        }
+
+        while (_entriesOfLast >= Options.EntriesForIntervalMin && !_open.IsFull && !_stopping && Stopwatch.GetElapsedTime(_closedAt) < Options.BatchInterval)
+        {
+            await Task.Delay(PaceStep);
         }
     }
 
@@ -115,11 +125,13 @@ internal sealed class LedgerSequencer
     {
         OpenBatch batch = _open!;
         batch.Close();
+        _closedAt = Stopwatch.GetTimestamp();
         int entriesAtClose = batch.ReservedEntries;
         Interlocked.Add(ref _entriesClosed, entriesAtClose);
         _open = last ? null : NewBatch(); // its floor is read after the close
         batch.ReleaseWaiters();
         await batch.WaitUntilDrainedAsync();
+        _entriesOfLast = batch.Segments.Sum(segment => segment.Count);
         Interlocked.Add(ref _entriesClosed, batch.ReservedEntries - entriesAtClose); // writers who were inside went on adding
         return batch;
     }

@@ -15,6 +15,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
     private int _inside; // writers inside, and Closed; interlocked
     private int _entries; // reserved; interlocked
     private int _bytes; // reserved; interlocked
+    private volatile bool _isFull;
     private bool _swapped; // guarded by _lock
 
     /// <summary>The greatest time of the batch before: no entry of this one may have a lower.</summary>
@@ -25,6 +26,9 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
 
     /// <summary>The room that writers have taken; a little more than what they have used.</summary>
     public int ReservedEntries => Volatile.Read(ref _entries);
+
+    /// <summary>A writer has found no room.</summary>
+    public bool IsFull => _isFull;
 
     public bool TryPin()
     {
@@ -77,6 +81,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
         }
 
         Interlocked.Add(ref _entries, -entries);
+        _isFull = true;
         return false;
     }
 

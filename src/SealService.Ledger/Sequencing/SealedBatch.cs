@@ -16,6 +16,9 @@ internal sealed class SealedBatch(
     /// <summary>The nodes of the batch's leaves; null when it has none.</summary>
     public BatchTree? Tree => tree;
 
+    /// <summary>The memory that it keeps from others, in bytes, but for some small objects.</summary>
+    public long HeldBytes => recordBuffer.Length + (tree?.HeldBytes ?? 0);
+
     /// <summary>Where the record lies.</summary>
     public long Address => address;
 

@@ -33,6 +33,7 @@ internal sealed class CommitSlots : ILogCommitManager
     private const int SlotCount = 2;
     private const int HeaderBytes = 40;
 
+    private readonly string _path;
     private readonly SafeFileHandle _file;
     private readonly LogGeometry _geometry;
     private readonly byte[] _slot = new byte[SlotBytes]; // owned by Commit, which FasterLog calls serially
@@ -41,8 +42,9 @@ internal sealed class CommitSlots : ILogCommitManager
     private long _writtenCommitNumber; // written by Commit
     private volatile Exception? _failure; // written by Commit
 
-    private CommitSlots(SafeFileHandle file, LogGeometry geometry, Slot newest)
+    private CommitSlots(string path, SafeFileHandle file, LogGeometry geometry, Slot newest)
     {
+        _path = path;
         _file = file;
         _geometry = geometry;
         _newest = newest;
@@ -61,7 +63,7 @@ internal sealed class CommitSlots : ILogCommitManager
     public static CommitSlots Create(string path, LogGeometry geometry)
     {
         SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read);
-        CommitSlots slots = new(file, geometry, default);
+        CommitSlots slots = new(path, file, geometry, default);
         try
         {
             // Both slots get their blocks now, so that a later commit changes no metadata of the file system.
@@ -97,7 +99,7 @@ internal sealed class CommitSlots : ILogCommitManager
                 $"The commit metadata {path} is damaged: neither of its slots, at offsets 0 and {SlotBytes}, has a matching checksum. "
                 + "Restore the file; nothing was changed.");
             return valid.Geometry == geometry
-                ? new CommitSlots(file, geometry, valid)
+                ? new CommitSlots(path, file, geometry, valid)
                 : throw new LedgerException(
                     $"{path} says that the log was made with {valid.Geometry}; it can't be opened with {geometry}.");
         }
@@ -183,7 +185,7 @@ internal sealed class CommitSlots : ILogCommitManager
         slot.Metadata.CopyTo(bytes[HeaderBytes..]);
         SHA256.HashData(bytes[..length], bytes[length..]);
         RandomAccess.Write(_file, bytes, slot.CommitNumber % SlotCount * SlotBytes);
-        RandomAccess.FlushToDisk(_file);
+        Fsync.Data(_file, _path);
         _newest = slot;
     }
 

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace SealService.Ledger.Storage;
 
@@ -37,6 +38,25 @@ internal static partial class Fsync
         }
     }
 
+    /// <summary>
+    /// Makes a file's bytes durable, and of its metadata what is needed to read them. A flush with the times too (.NET's) waits for the
+    /// file system's journal, and with it for what others have just written.
+    /// </summary>
+    /// <exception cref="IOException">The file can't be flushed.</exception>
+    public static void Data(SafeFileHandle file, string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            RandomAccess.FlushToDisk(file); // macOS has no such call that reaches the disk
+            return;
+        }
+
+        if (fdatasync(file) != 0)
+        {
+            throw Failure("fdatasync", path);
+        }
+    }
+
     /// <summary>Replaces a file as a whole: after a crash there is the old content or the new.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content)
     {
@@ -62,6 +82,9 @@ internal static partial class Fsync
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fsync(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fdatasync(SafeFileHandle descriptor);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int close(int descriptor);

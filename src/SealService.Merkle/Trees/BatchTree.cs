@@ -166,6 +166,9 @@ public sealed class BatchTree : IDisposable
 
     private long LastNode(int level) => Math.Min(((End - 1) >> level) | 1, (TreeSize - 1) >> level);
 
+    /// <summary>The memory of its nodes, in bytes; 0 once it is disposed of.</summary>
+    public long HeldBytes => (long)(_nodes?.Length ?? 0) * MerkleHash.Size;
+
     private MerkleHash[] Nodes => _nodes ?? throw new ObjectDisposedException(nameof(BatchTree));
 
     private int Position(int level, long index) => _levelOffsets[level] + (int)(index - FirstNode(level));

@@ -99,6 +99,9 @@ public sealed class LedgerEntryOptions
     /// <summary>Most bytes of entries in one batch; a batch must fit one page of the log.</summary>
     public int BatchBytesMax { get; set; } = 3 * 1024 * 1024;
 
+    /// <summary>While many documents come (batches of 64 and more): the least time from one batch to the next, unless it is full.</summary>
+    public TimeSpan BatchInterval { get; set; } = TimeSpan.FromMilliseconds(2);
+
     /// <summary>How long one durable write may take before the process gives up as in an unknown state.</summary>
     public TimeSpan CommitTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -110,6 +113,9 @@ public sealed class LedgerEntryOptions
 
     /// <summary>Keys that the lookup index holds in memory before it writes them to disk; about 40 bytes each, twice.</summary>
     public int IndexKeysInMemoryMax { get; set; } = 256 * 1024;
+
+    /// <summary>Memory of sealed batches that wait to be indexed, in MiB; above it sealing waits.</summary>
+    public int IndexBacklogMibMax { get; set; } = 32;
 
     /// <summary>Memory for records that were read lately, in MiB.</summary>
     public int RecordCacheMib { get; set; } = 64;

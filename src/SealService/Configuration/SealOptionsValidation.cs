@@ -88,10 +88,12 @@ internal static class SealOptionsValidation
 
             RequireRange($"{key}:BatchEntriesMax", ledger.BatchEntriesMax, 1, 1_000_000, errors);
             RequireRange($"{key}:BatchBytesMax", ledger.BatchBytesMax, 128 * 1024, LedgerEntryOptions.BatchBytesCeiling, errors);
+            RequireRange($"{key}:BatchInterval", ledger.BatchInterval, TimeSpan.Zero, TimeSpan.FromSeconds(1), errors);
             RequireRange($"{key}:CommitTimeout", ledger.CommitTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10), errors);
             RequireRange($"{key}:UnreadAnswersPerStreamMax", ledger.UnreadAnswersPerStreamMax, 1, 1024, errors);
             RequireRange($"{key}:SnapshotEntries", ledger.SnapshotEntries, 1000, 1_000_000_000, errors);
             RequireRange($"{key}:IndexKeysInMemoryMax", ledger.IndexKeysInMemoryMax, 1024, 1 << 24, errors);
+            RequireRange($"{key}:IndexBacklogMibMax", ledger.IndexBacklogMibMax, 0, 65_536, errors);
             RequireRange($"{key}:RecordCacheMib", ledger.RecordCacheMib, 0, 2047, errors);
             RequireRange($"{key}:DiskFreeMinMib", ledger.DiskFreeMinMib, 0, 1_000_000, errors);
         }

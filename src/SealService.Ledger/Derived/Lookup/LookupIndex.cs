@@ -108,7 +108,8 @@ internal sealed class LookupIndex
         if (_merging.IsCompleted)
         {
             _merging.GetAwaiter().GetResult(); // completed; a merge that failed fails the indexer here
-            _merging = Task.Run(MergeAll);
+            // Not on the pool's threads, which are few: a merge takes up to seconds.
+            _merging = Task.Factory.StartNew(MergeAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed class SortedRunWriter : IDisposable
     private readonly KeyPosition[] _keys = new KeyPosition[BufferedKeysMax];
     private readonly uint[] _blocks = new uint[BufferedBlocksMax * BlockFilter.BlockWords];
     private readonly long _blockCount;
+    private FlushSteps _flushSteps;
     private int _bufferedKeys;
     private long _writtenKeys;
     private long _firstBufferedBlock;
@@ -133,6 +134,7 @@ internal sealed class SortedRunWriter : IDisposable
         long at = SortedRun.HeaderBytes + (_blockCount * BlockFilter.BlockBytes) + (_writtenKeys * Marshal.SizeOf<KeyPosition>());
         Span<byte> bytes = MemoryMarshal.AsBytes(_keys.AsSpan(0, _bufferedKeys));
         RandomAccess.Write(_file, bytes, at);
+        _flushSteps.Wrote(_file, bytes.Length);
         _keysChecksum = Crc32C.Append(_keysChecksum, bytes);
         _writtenKeys += _bufferedKeys;
         _bufferedKeys = 0;
@@ -143,6 +145,7 @@ internal sealed class SortedRunWriter : IDisposable
         int count = (int)Math.Min(BufferedBlocksMax, _blockCount - _firstBufferedBlock);
         Span<byte> bytes = MemoryMarshal.AsBytes(_blocks.AsSpan(0, count * BlockFilter.BlockWords));
         RandomAccess.Write(_file, bytes, SortedRun.HeaderBytes + (_firstBufferedBlock * BlockFilter.BlockBytes));
+        _flushSteps.Wrote(_file, bytes.Length);
         _filterChecksum = Crc32C.Append(_filterChecksum, bytes);
         _blocks.AsSpan().Clear();
         _firstBufferedBlock += count;

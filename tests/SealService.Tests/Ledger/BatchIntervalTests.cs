@@ -1,0 +1,70 @@
+using SealService.Ledger;
+using Xunit;
+using static SealService.Tests.Ledger.LedgerFixture;
+
+namespace SealService.Tests.Ledger;
+
+/// <summary>While many entries come, batches keep an interval. The intervals here are longer than what is done within them can take.</summary>
+public sealed class BatchIntervalTests : IAsyncDisposable
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
+
+    private readonly LedgerFixture _fixture = new();
+
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+
+    [Fact]
+    public async Task AfterALargeBatch_EntriesOfTheIntervalMakeOneBatch()
+    {
+        await OpenAsync(entriesPerBatchMax: 1000);
+        Assert.Null(await _fixture.SealAsync(8));
+        int signatures = _fixture.Signer.Signatures;
+        LedgerFailure?[] failures = await Task.WhenAll(_fixture.SealAsync(1), _fixture.SealAsync(1), SealLaterAsync());
+        Assert.All(failures, Assert.Null);
+        Assert.Equal(signatures + 1, _fixture.Signer.Signatures);
+        await _fixture.CheckAsync();
+
+        async Task<LedgerFailure?> SealLaterAsync()
+        {
+            await Task.Delay(50, Token);
+            return await _fixture.SealAsync(1);
+        }
+    }
+
+    [Fact]
+    public async Task AfterASmallBatch_NothingWaits()
+    {
+        await OpenAsync(entriesPerBatchMax: 1000);
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.Null(await _fixture.SealAsync(7).WaitAsync(Interval / 2, Token));
+        }
+    }
+
+    [Fact]
+    public async Task FullBatch_DoesNotWait()
+    {
+        await OpenAsync(entriesPerBatchMax: 8);
+        Assert.Null(await _fixture.SealAsync(8));
+        Task<LedgerFailure?> many = _fixture.SealAsync(8 * 20);
+        await Task.WhenAny(many, Task.Delay(10 * Interval, Token));
+        Assert.True(many.IsCompleted);
+        Assert.Null(await many);
+    }
+
+    [Fact]
+    public async Task Stop_EndsTheWait()
+    {
+        await OpenAsync(entriesPerBatchMax: 1000);
+        Assert.Null(await _fixture.SealAsync(8));
+        Task<LedgerFailure?> waiting = _fixture.SealAsync(1);
+        await _fixture.Ledger.DisposeAsync().AsTask().WaitAsync(Interval / 2, Token);
+        Assert.Null(await waiting);
+    }
+
+    private async Task OpenAsync(int entriesPerBatchMax)
+    {
+        _fixture.Options = _fixture.Options with { BatchInterval = Interval, EntriesForIntervalMin = 8, EntriesPerBatchMax = entriesPerBatchMax };
+        await _fixture.OpenAsync();
+    }
+}
