@@ -51,6 +51,9 @@ internal sealed class MetricsRegistry : IDisposable
 
         private readonly ConcurrentDictionary<string, Series> _series = new(StringComparer.Ordinal);
 
+        // The same series, by what measurements come with: making the text for each would cost a unary call more than all its metrics.
+        private readonly ConcurrentDictionary<Labels, Series> _byLabels = new();
+
         public Instrument Instrument { get; } = instrument;
 
         public bool IsHistogram { get; } = instrument.GetType().Name.StartsWith("Histogram", StringComparison.Ordinal);
@@ -58,6 +61,9 @@ internal sealed class MetricsRegistry : IDisposable
         public bool IsMonotonic { get; } = instrument.GetType().Name is ['C', 'o', 'u', 'n', 't', 'e', 'r', ..] or "ObservableCounter`1";
 
         public bool IsObservable { get; } = instrument.IsObservable;
+
+        /// <summary>A measurement is the value, and is not added to it.</summary>
+        public bool IsAbsolute { get; } = instrument.IsObservable || instrument.GetType().Name.StartsWith("Gauge", StringComparison.Ordinal);
 
         /// <summary>Upper bounds of the buckets: what the instrument advises, or by its unit.</summary>
         public double[] Bounds { get; } = (instrument switch
@@ -72,6 +78,26 @@ internal sealed class MetricsRegistry : IDisposable
 
         public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
         {
+            if (!Labels.TryCreate(tags, out var labels))
+            {
+                FindSeries(tags).Record(value, this);
+                return;
+            }
+
+            if (!_byLabels.TryGetValue(labels, out var series))
+            {
+                series = FindSeries(tags);
+                if (_byLabels.Count < SeriesPerInstrumentMax)
+                {
+                    _byLabels.TryAdd(labels, series);
+                }
+            }
+
+            series.Record(value, this);
+        }
+
+        private Series FindSeries(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
             var key = PrometheusText.FormatLabels(tags);
             if (!_series.TryGetValue(key, out var series))
             {
@@ -83,8 +109,26 @@ internal sealed class MetricsRegistry : IDisposable
                 series = _series.GetOrAdd(key, static (k, self) => new Series(k, self.IsHistogram ? new long[self.Bounds.Length + 1] : null), this);
             }
 
-            series.Record(value, this);
+            return series;
         }
+    }
+
+    /// <summary>Up to two labels as they come with a measurement.</summary>
+    private readonly record struct Labels(KeyValuePair<string, object?> First, KeyValuePair<string, object?> Second)
+    {
+        /// <summary>False for more than two.</summary>
+        public static bool TryCreate(ReadOnlySpan<KeyValuePair<string, object?>> tags, out Labels labels)
+        {
+            labels = new Labels(tags.Length > 0 ? tags[0] : default, tags.Length > 1 ? tags[1] : default);
+            return tags.Length <= 2;
+        }
+
+        public bool Equals(Labels other) => Same(First, other.First) && Same(Second, other.Second);
+
+        public override int GetHashCode() => HashCode.Combine(First.Value, Second.Value);
+
+        private static bool Same(in KeyValuePair<string, object?> one, in KeyValuePair<string, object?> other) =>
+            string.Equals(one.Key, other.Key, StringComparison.Ordinal) && Equals(one.Value, other.Value);
     }
 
     /// <summary>The values of one label set. All mutable fields are guarded by the object's own lock.</summary>
@@ -111,8 +155,7 @@ internal sealed class MetricsRegistry : IDisposable
                 }
                 else
                 {
-                    var isAbsolute = of.IsObservable || of.Instrument.GetType().Name.StartsWith("Gauge", StringComparison.Ordinal);
-                    Value = isAbsolute ? value : Value + value;
+                    Value = of.IsAbsolute ? value : Value + value;
                 }
             }
         }
