@@ -25,7 +25,8 @@ public sealed class GrpcTransportLimits
 
     /// <summary>
     /// Receive buffers that are kept for further use when no traffic needs them, of each of the two sizes (64 KiB for sockets, 16 KiB
-    /// for messages). It is no limit of what traffic may need: that is bounded by windows and connections.
+    /// for messages). It is no limit of what traffic may need: that is bounded by the windows, with at least a block
+    /// for each connection that has sent part of a frame, and for each call that has sent part of a message or has not had its answer read.
     /// </summary>
     public long IdleBufferBytesMax { get; set; } = 64 * 1024 * 1024;
 

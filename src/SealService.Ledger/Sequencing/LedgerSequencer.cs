@@ -114,7 +114,8 @@ internal sealed class LedgerSequencer
             await _writing;
         }
 
-        while (_entriesOfLast >= Options.EntriesForIntervalMin && !_open.IsFull && !_stopping && Stopwatch.GetElapsedTime(_closedAt) < Options.BatchInterval)
+        while (_entriesOfLast >= Options.EntriesForIntervalMin && !_stopping && Open is { IsFull: false }
+            && Stopwatch.GetElapsedTime(_closedAt) < Options.BatchInterval)
         {
             await Task.Delay(PaceStep);
         }

@@ -15,6 +15,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
     private int _inside; // writers inside, and Closed; interlocked
     private int _entries; // reserved; interlocked
     private int _bytes; // reserved; interlocked
+    private long _expectedBytes; // asked for by segments that begin; interlocked
     private volatile bool _isFull;
     private bool _swapped; // guarded by _lock
 
@@ -27,7 +28,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
     /// <summary>The room that writers have taken; a little more than what they have used.</summary>
     public int ReservedEntries => Volatile.Read(ref _entries);
 
-    /// <summary>A writer has found no room.</summary>
+    /// <summary>A writer waits for the next batch: it has found no room in this one, or none in its segment.</summary>
     public bool IsFull => _isFull;
 
     public bool TryPin()
@@ -81,9 +82,14 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
         }
 
         Interlocked.Add(ref _entries, -entries);
-        _isFull = true;
         return false;
     }
+
+    /// <summary>
+    /// Whether a segment may begin with buffers for so many bytes that it expects: all segments together for as many as the batch takes,
+    /// or a thousand writers that had a batch each would take the memory of a thousand.
+    /// </summary>
+    public bool TryExpect(int bytes) => Interlocked.Add(ref _expectedBytes, bytes) <= bytesMax;
 
     /// <summary>Adds a segment; its writer is inside.</summary>
     /// <returns>True when it is the batch's first.</returns>
@@ -104,6 +110,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
             if (!_swapped)
             {
                 _waiters.Add(writer);
+                _isFull = true;
             }
 
             return !_swapped;

@@ -83,7 +83,9 @@ internal sealed class Segment : IDisposable
     /// <param name="batch">What it is a part of.</param>
     /// <param name="firstEntryBytes">The size of the first entry, which has its room in the batch already.</param>
     /// <param name="unixMs">The time of the first entry.</param>
-    /// <param name="expected">What the writer added to its last segment: buffers that have the size at once need not grow.</param>
+    /// <param name="expected">
+    /// What the writer added to its last segment: buffers that have the size at once need not grow. Heeded as far as <see cref="OpenBatch.TryExpect"/> allows.
+    /// </param>
     public void Begin(LedgerWriter writer, OpenBatch batch, int firstEntryBytes, long unixMs, (int Entries, int Bytes) expected = default)
     {
         _writer = writer;
@@ -101,6 +103,11 @@ internal sealed class Segment : IDisposable
         SealedAtUnixMs = unixMs;
         RandomNumberGenerator.Fill(_saltKey);
         _salts.Rekey(_saltKey);
+        if (expected.Bytes > 0 && !batch.TryExpect(expected.Bytes))
+        {
+            expected = default;
+        }
+
         GrowColumns(expected.Entries);
         Grow(ref _entries, 0, Math.Max(_reservedBytes, expected.Bytes));
     }

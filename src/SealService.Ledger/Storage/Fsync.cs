@@ -8,6 +8,7 @@ namespace SealService.Ledger.Storage;
 internal static partial class Fsync
 {
     private const int O_RDONLY = 0;
+    private const int EINTR = 4;
 
     /// <summary>Makes the names in a directory durable.</summary>
     /// <exception cref="IOException">The directory can't be opened or flushed.</exception>
@@ -51,9 +52,13 @@ internal static partial class Fsync
             return;
         }
 
-        if (fdatasync(file) != 0)
+        while (fdatasync(file) != 0)
         {
-            throw Failure("fdatasync", path);
+            // On a network file system a signal may interrupt it, which .NET's flush passes over too.
+            if (Marshal.GetLastPInvokeError() != EINTR)
+            {
+                throw Failure("fdatasync", path);
+            }
         }
     }
 

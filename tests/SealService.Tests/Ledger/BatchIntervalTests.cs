@@ -1,4 +1,5 @@
 using SealService.Ledger;
+using SealService.Ledger.Storage;
 using Xunit;
 using static SealService.Tests.Ledger.LedgerFixture;
 
@@ -50,6 +51,29 @@ public sealed class BatchIntervalTests : IAsyncDisposable
         await Task.WhenAny(many, Task.Delay(10 * Interval, Token));
         Assert.True(many.IsCompleted);
         Assert.Null(await many);
+    }
+
+    [Fact]
+    public async Task FullSegment_DoesNotWait()
+    {
+        _fixture.Options = _fixture.Options with { EntriesPerSegmentMax = 8 };
+        await OpenAsync(entriesPerBatchMax: 1000);
+        Task<LedgerFailure?> many = _fixture.SealAsync(8 * 20);
+        await Task.WhenAny(many, Task.Delay(10 * Interval, Token));
+        Assert.True(many.IsCompleted);
+        Assert.Null(await many);
+    }
+
+    [Fact]
+    public async Task Fault_EndsTheWait()
+    {
+        _fixture.Options = _fixture.Options with { EntriesBesideWriteMin = 0, AppendTimeout = TimeSpan.FromMilliseconds(200) };
+        await OpenAsync(entriesPerBatchMax: 1000);
+        _fixture.Memory.NextFault = StorageFault.HangBeforePersisted;
+        Task<LedgerFailure?> written = _fixture.SealAsync(8);
+        Task<LedgerFailure?> waiting = _fixture.SealAsync(1);
+        await Task.WhenAll(written, waiting).WaitAsync(Interval / 2, Token);
+        Assert.Equal(LedgerError.StateUnknown, (await written)?.Error);
     }
 
     [Fact]
