@@ -5,7 +5,9 @@
 #   ./run.sh --once [DIR]    the same, but end after the verification, with its exit code
 #
 # State (token, ledger, receipts, configuration) lies in .seal/, or in $SEAL_HOME; a second run goes on with it.
+# $SEAL_GRPC and $SEAL_HTTP are the addresses to listen on, if not 127.0.0.1:7070 and 127.0.0.1:7071.
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 say() { printf '\n== %s\n' "$*"; }
@@ -13,9 +15,10 @@ fail() { printf 'run.sh: %s\n' "$*" >&2; exit 3; }
 
 once=false
 if [ "${1:-}" = "--once" ]; then once=true; shift; fi
-case "${1:-}" in -h|--help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; -*) fail "unknown option '$1' (try --help)" ;; esac
+case "${1:-}" in -h|--help) sed -n '2,8s/^# \{0,1\}//p' run.sh; exit 0 ;; -*) fail "unknown option '$1' (try --help)" ;; esac
 [ $# -le 1 ] || fail "at most one folder can be given, not $#"
 documents=${1:-}
+case "$documents" in ""|/*) ;; *) documents=$called_from/$documents ;; esac
 [ -z "$documents" ] || [ -e "$documents" ] || fail "there is no '$documents' to seal"
 
 home=${SEAL_HOME:-$PWD/.seal}
@@ -100,11 +103,14 @@ cat <<TEXT
 
 SealService is serving gRPC on $grpc and HTTP on http://$http (/metrics, /healthz, /checkpoint). Try:
 
-  $seal seal FILE...                     seal files of your own
-  $seal verify FILE --key $home/ledger.vkey
-  $seal log checkpoint                   the newest signed head
-  $seal log entries --count 3            what the ledger says of your documents
-  $seal status
+  alias seal=$PWD/$seal
+  export SEAL_SERVER=$SEAL_SERVER
+  key=$home/ledger.vkey
+  seal seal FILE... --key \$key               seal files of your own
+  seal verify FILE --key \$key                needs no server
+  seal log checkpoint --key \$key             the newest signed head
+  seal log entries --count 3 --key \$key      what the ledger says of your documents
+  seal status --key \$key
 
 Ctrl-C stops it; ./run.sh goes on with the same ledger and key.
 TEXT

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 say() { printf '\n== %s\n' "$*"; }
-case "${1:-}" in ""|--fast) ;; -h|--help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;; *) printf 'test.sh: unknown option %s\n' "$1" >&2; exit 2 ;; esac
+case "${1:-}" in ""|--fast) ;; -h|--help) sed -n '2,5s/^# \{0,1\}//p' test.sh; exit 0 ;; *) printf 'test.sh: unknown option %s\n' "$1" >&2; exit 2 ;; esac
 
 scripts/require.sh dotnet softhsm opensc gcc grpcio grpc++ node
 say "Building (Release)"

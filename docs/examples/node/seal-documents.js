@@ -1,6 +1,6 @@
 // Seals files with SealService from Node.js: one bulk stream, a full receipt for each, its checkpoint's signature verified with the ledger's key.
 //
-//   npm ci && node seal-documents.js 127.0.0.1:7070 VKEY FILE...
+//   npm ci && node seal-documents.js 127.0.0.1:7070 "$(cat LEDGER.vkey)" FILE...
 'use strict';
 const { createHash, createPublicKey, randomUUID, verify } = require('node:crypto');
 const { readFileSync } = require('node:fs');

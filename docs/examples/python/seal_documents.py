@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Seals files with SealService from Python: one bulk stream, a full receipt for each, checked here with hashlib alone.
 
+    mkdir OUT
     protoc -I proto --python_out=OUT --grpc_python_out=OUT \
         --plugin=protoc-gen-grpc_python=$(command -v grpc_python_plugin) proto/seal/v1/*.proto
     PYTHONPATH=OUT docs/examples/python/seal_documents.py 127.0.0.1:7070 FILE...
