@@ -127,7 +127,8 @@ internal static class VerifyCommand
 
         if (verification.ReadEntry() is { } entry)
         {
-            writer.WriteText($"  sealed at {Timestamps.Format(entry.SealedAt)} as entry {verification.Receipt!.Index} ({receiptPath})");
+            var what = verification.IsValid ? "sealed" : "not proven: sealed";
+            writer.WriteText($"  {what} at {Timestamps.Format(entry.SealedAt)} as entry {verification.Receipt!.Index} ({receiptPath})");
         }
     }
 

@@ -193,6 +193,8 @@ public sealed class CommandLineTests : IDisposable
 
         Assert.Equal(1, verifying.ExitCode);
         Assert.Contains("NOT VALID", verifying.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("\n  sealed at", verifying.Output, StringComparison.Ordinal);
+        Assert.Contains("\n  not proven: sealed at", verifying.Output, StringComparison.Ordinal);
         Assert.Contains($"the document's SHA-256 is {Sha256.HashData("y"u8)}, the receipt is for {Sha256.HashData("x"u8)}", verifying.Output, StringComparison.Ordinal);
         var json = (await RunAsync(null, "verify", path, "--key", keyFile, "--json")).Json()[0];
         Assert.Equal(("failed", "passed", "passed"), (json.Check("digest"), json.Check("size"), json.Check("signature")));
