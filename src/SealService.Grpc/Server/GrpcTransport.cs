@@ -27,6 +27,7 @@ public static class GrpcTransport
     /// Sets up sockets and buffers, and applies the limits, for all endpoints that are configured after it; those of connections and headers
     /// hold for HTTP/1 too. Receiving goes on on the thread that was told of the bytes, for all sockets of the process, unless
     /// the environment says otherwise: call it before there are any. Requests and their handlers run on the thread pool as ever.
+    /// Kestrel keeps one <see cref="KestrelServerOptions.ConfigureEndpointDefaults"/>, which is taken by this.
     /// </summary>
     /// <param name="web">The host, on Kestrel.</param>
     /// <param name="limits">The limits of HTTP/2 below the calls.</param>
