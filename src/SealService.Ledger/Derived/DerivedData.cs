@@ -1,3 +1,4 @@
+using System.Buffers;
 using SealService.Ledger.Derived.Lookup;
 using SealService.Ledger.Sequencing;
 using SealService.Ledger.Storage;
@@ -12,7 +13,6 @@ namespace SealService.Ledger.Derived;
 internal sealed class DerivedData : IDisposable
 {
     private readonly string _folder;
-    private readonly KeyQueue _keys;
     private CompactRange _edge;
     private long _lastAddress;
     private ReadOnlyMemory<byte> _lastNote;
@@ -23,7 +23,6 @@ internal sealed class DerivedData : IDisposable
         Hashes = hashes;
         Batches = batches;
         Lookup = lookup;
-        _keys = new KeyQueue(lookup);
         _edge = snapshot?.Edge ?? new CompactRange();
         _lastAddress = snapshot?.Address ?? 0;
         _lastNote = snapshot?.Note ?? default;
@@ -131,32 +130,30 @@ internal sealed class DerivedData : IDisposable
 
     private void AddKeys(LedgerRecord record)
     {
+        KeyPosition[] keys = ArrayPool<KeyPosition>.Shared.Rent(record.Count * EntryKeys.Max);
+        int count = 0;
         ReadOnlySpan<byte> bundle = record.Entries.Span;
         for (long index = record.FirstIndex; index < record.FirstIndex + record.Count; index++)
         {
             ReadOnlySpan<byte> entry = RecordCodec.TakeEntry(ref bundle);
-            if (index < Lookup.RunsEnd)
+            if (index >= Lookup.RunsEnd) // or it is in a run that was written after the snapshot
             {
-                continue; // in a run that was written after the snapshot
-            }
-
-            if (!LogEntryCodec.TryRead(entry, out LogEntry fields, out string? error))
-            {
-                throw new LedgerDamagedException($"Entry {index} can't be read: {error}.");
-            }
-
-            _keys.Add(LookupKind.Digest, fields.Digest, index);
-            if (!fields.DocumentId.IsEmpty)
-            {
-                _keys.Add(LookupKind.DocumentId, fields.DocumentId, index);
-            }
-
-            if (!fields.IdempotencyKeySha256.IsEmpty)
-            {
-                _keys.Add(LookupKind.IdempotencyKey, fields.IdempotencyKeySha256, index);
+                EntryKeys fields = EntryKeys.Of(entry);
+                Add(LookupKind.Digest, fields.Digest, index);
+                Add(LookupKind.DocumentId, fields.DocumentId, index);
+                Add(LookupKind.IdempotencyKey, fields.IdempotencyKeySha256, index);
             }
         }
 
-        _keys.Flush();
+        Lookup.Add(keys.AsSpan(0, count));
+        ArrayPool<KeyPosition>.Shared.Return(keys);
+
+        void Add(LookupKind kind, ReadOnlySpan<byte> key, long index)
+        {
+            if (!key.IsEmpty)
+            {
+                keys[count++] = new KeyPosition(Lookup.Fingerprints.Of(kind, key), index);
+            }
+        }
     }
 }

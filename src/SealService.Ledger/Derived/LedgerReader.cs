@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using SealService.Ledger.Derived.Lookup;
 using SealService.Merkle;
 
 namespace SealService.Ledger.Derived;
@@ -104,7 +103,7 @@ internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, R
     public async ValueTask<SealedKey?> FindSealedAsync(MerkleHash key, CancellationToken cancellationToken)
     {
         // Absent keys are the rule, and they are known to be absent without any wait or copy.
-        ulong fingerprint = KeyPosition.FingerprintOf(LookupKind.IdempotencyKey, key.AsSpan());
+        ulong fingerprint = derived.Lookup.Fingerprints.Of(LookupKind.IdempotencyKey, key.AsSpan());
         if (derived.Lookup.Find(fingerprint, long.MaxValue, 1).Count == 0)
         {
             return null;
@@ -138,7 +137,7 @@ internal sealed class LedgerReader(DerivedData derived, LedgerIndexer indexer, R
     private async IAsyncEnumerable<FoundEntry> FindAllAsync(
         LookupKind kind, ReadOnlyMemory<byte> key, long before, int atOnce, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        ulong fingerprint = KeyPosition.FingerprintOf(kind, key.Span);
+        ulong fingerprint = derived.Lookup.Fingerprints.Of(kind, key.Span);
         List<long> candidates;
         do
         {

@@ -24,7 +24,7 @@ public sealed class FasterLogStorage : ILedgerStorage
     private readonly string _recordsFolder;
     private readonly FolderLock _lock;
     private readonly CommitSlots _commits;
-    private readonly IDevice _device;
+    private readonly LogDevice _device;
     private readonly FasterLog _log;
     private long _lastRecordAddress; // 0: none; owned by Open, later by the appender
     private long _durableSegment = -1; // owned by the appender
@@ -39,7 +39,7 @@ public sealed class FasterLogStorage : ILedgerStorage
         _commits = OpenSlots(slotsPath);
         try
         {
-            _device = Devices.CreateLogDevice(Path.Combine(_recordsFolder, "log"));
+            _device = new LogDevice(Path.Combine(_recordsFolder, "log"));
             _log = new FasterLog(
                 new FasterLogSettings
                 {

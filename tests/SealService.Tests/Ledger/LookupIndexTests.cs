@@ -23,10 +23,10 @@ public sealed class LookupIndexTests
             LookupIndex index = LookupIndex.Open(folder.Path, KeysInMemory);
             for (int i = 0; i < 6000; i++, next++)
             {
-                index.MakeRoom(next, 2);
-                foreach (ulong fingerprint in new[] { often[random.Next(often.Length)], (ulong)random.NextInt64() })
+                KeyPosition[] keys = [new(often[random.Next(often.Length)], next), new((ulong)random.NextInt64(), next)];
+                index.Add(keys);
+                foreach ((ulong fingerprint, _) in keys)
                 {
-                    index.Add(fingerprint, next);
                     (oracle.TryGetValue(fingerprint, out List<long>? indexes) ? indexes : oracle[fingerprint] = []).Insert(0, next);
                 }
 
@@ -67,8 +67,7 @@ public sealed class LookupIndexTests
         }))];
         for (long next = 0; next < 20_000; next++)
         {
-            index.MakeRoom(next, 1);
-            index.Add(FingerprintOf(next), next);
+            index.Add([new KeyPosition(FingerprintOf(next), next)]);
             Volatile.Write(ref added, next);
         }
 
@@ -84,13 +83,13 @@ public sealed class LookupIndexTests
         LookupIndex index = LookupIndex.Open(folder.Path, KeysInMemory);
         for (long next = 0; next < 7; next++)
         {
-            index.Add(FingerprintOf(next), next);
+            index.Add([new KeyPosition(FingerprintOf(next), next)]);
             index.Flush(next + 1);
         }
 
         List<(string Path, byte[] Bytes)> before = [.. Directory.GetFiles(folder.Path).Select(path => (path, File.ReadAllBytes(path)))];
         Assert.Equal(7, before.Count);
-        index.Add(FingerprintOf(7), 7);
+        index.Add([new KeyPosition(FingerprintOf(7), 7)]);
         index.Flush(8); // the eighth run begins the merge
         await index.Merging;
         Assert.Single(Directory.GetFiles(folder.Path));
@@ -115,7 +114,7 @@ public sealed class LookupIndexTests
         LookupIndex index = LookupIndex.Open(folder.Path, KeysInMemory);
         for (long next = 0; next < 3; next++)
         {
-            index.Add(FingerprintOf(next), next);
+            index.Add([new KeyPosition(FingerprintOf(next), next)]);
             index.Flush(next + 1);
         }
 
@@ -131,7 +130,7 @@ public sealed class LookupIndexTests
         ulong[] fingerprints = [0, 1, ulong.MaxValue, ulong.MaxValue - 1, 1UL << 63, (1UL << 63) - 1, 0, ulong.MaxValue];
         for (int i = 0; i < fingerprints.Length; i++)
         {
-            index.Add(fingerprints[i], i);
+            index.Add([new KeyPosition(fingerprints[i], i)]);
         }
 
         index.Flush(fingerprints.Length);
@@ -152,8 +151,7 @@ public sealed class LookupIndexTests
         const int keys = 5_000;
         for (int i = 0; i < keys; i++)
         {
-            index.Add((ulong)i * 3, 2 * i);
-            index.Add(ulong.MaxValue - 7, (2 * i) + 1);
+            index.Add([new KeyPosition((ulong)i * 3, 2 * i), new KeyPosition(ulong.MaxValue - 7, (2 * i) + 1)]);
         }
 
         index.Flush(2 * keys);

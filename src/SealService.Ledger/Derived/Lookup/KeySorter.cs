@@ -13,12 +13,12 @@ internal sealed class KeySorter(int keysMax)
     private readonly int[] _ends = new int[BitOperations.RoundUpToPowerOf2((uint)keysMax)];
 
     /// <summary>The keys ordered by fingerprint and then by index; valid until the next call.</summary>
-    public ReadOnlySpan<KeyPosition> Sort(ReadOnlySpan<ulong> fingerprints, ReadOnlySpan<long> indexes)
+    public ReadOnlySpan<KeyPosition> Sort(ReadOnlySpan<KeyTable.Entry> entries, long firstIndex)
     {
         Array.Clear(_ends);
-        foreach (ulong fingerprint in fingerprints)
+        foreach (ref readonly KeyTable.Entry entry in entries)
         {
-            _ends[BucketOf(fingerprint)]++;
+            _ends[BucketOf(entry.Fingerprint)]++;
         }
 
         int begin = 0;
@@ -30,9 +30,9 @@ internal sealed class KeySorter(int keysMax)
         }
 
         // Each bucket's end moves from its begin to its end while it is filled.
-        for (int i = 0; i < fingerprints.Length; i++)
+        foreach (ref readonly KeyTable.Entry entry in entries)
         {
-            _sorted[_ends[BucketOf(fingerprints[i])]++] = new KeyPosition(fingerprints[i], indexes[i]);
+            _sorted[_ends[BucketOf(entry.Fingerprint)]++] = new KeyPosition(entry.Fingerprint, firstIndex + entry.Offset);
         }
 
         begin = 0;
@@ -47,7 +47,7 @@ internal sealed class KeySorter(int keysMax)
             begin = end;
         }
 
-        return _sorted.AsSpan(0, fingerprints.Length);
+        return _sorted.AsSpan(0, entries.Length);
     }
 
     private int BucketOf(ulong fingerprint) => (int)(fingerprint >> (64 - _bucketBits));

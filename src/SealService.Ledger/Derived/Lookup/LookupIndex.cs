@@ -25,14 +25,18 @@ internal sealed class LookupIndex
     private KeyTable? _retired; // the table before this one, to be used again; owned by the adding thread
     private long _tableFirst; // owned by the adding thread
 
-    private LookupIndex(string folder, int keysInMemoryMax, SortedRun[] runs)
+    private LookupIndex(string folder, KeyFingerprints fingerprints, int keysInMemoryMax, SortedRun[] runs)
     {
         _folder = folder;
+        Fingerprints = fingerprints;
         _keysInMemoryMax = keysInMemoryMax;
         _sorter = new KeySorter(keysInMemoryMax);
         _state = new State(runs, new KeyTable(keysInMemoryMax));
         _tableFirst = runs.Length == 0 ? 0 : runs[^1].Header.EndIndex;
     }
+
+    /// <summary>What the index is asked by in place of keys.</summary>
+    public KeyFingerprints Fingerprints { get; }
 
     /// <summary>Completes with an exception when a merge failed.</summary>
     public Task Merging => _merging;
@@ -71,19 +75,30 @@ internal sealed class LookupIndex
             }
         }
 
-        return new LookupIndex(folder, keysInMemoryMax, [.. runs]);
+        KeyFingerprints fingerprints = runs.Count == 0 ? KeyFingerprints.Create(folder) : KeyFingerprints.Open(folder);
+        return new LookupIndex(folder, fingerprints, keysInMemoryMax, [.. runs]);
     }
 
-    /// <summary>Adds a key of an entry. Indexes never go down; after <see cref="Flush"/> they are at least its end.</summary>
-    public void Add(ulong fingerprint, long index) => _state.Table.Add(fingerprint, index);
-
-    /// <summary>Before an entry's keys are added: writes the table as a run when it has no room for so many more keys.</summary>
-    /// <remarks>A run ends between entries, so that its name says what it covers.</remarks>
-    public void MakeRoom(long nextIndex, int keys)
+    /// <summary>
+    /// Adds all keys of some entries, one after another; indexes never go down, and after <see cref="Flush"/> they are at least its end. When the
+    /// table is full it becomes a run, which ends between entries, so that its name says what it covers.
+    /// </summary>
+    public void Add(ReadOnlySpan<KeyPosition> keys)
     {
-        if (_state.Table.Count + keys > _keysInMemoryMax)
+        while (!keys.IsEmpty)
         {
-            Flush(nextIndex);
+            int count = Math.Min(keys.Length, _keysInMemoryMax - _state.Table.Count);
+            while (count > 0 && count < keys.Length && keys[count - 1].Index == keys[count].Index)
+            {
+                count--;
+            }
+
+            _state.Table.Add(keys[..count]);
+            keys = keys[count..];
+            if (!keys.IsEmpty)
+            {
+                Flush(keys[0].Index);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ namespace SealService.Ledger.Derived.Lookup;
 /// <summary>The keys of the entries first..end−1, sorted: one immutable file, of which the filter is mapped into memory.</summary>
 /// <remarks>
 /// <code>
-///  0  u32  magic "SLX2"        in the machine's byte order, like all of it: derived data is rebuilt, not moved
+///  0  u32  magic "SLX3"        in the machine's byte order, like all of it: derived data is rebuilt, not moved
 ///  4  u32  level: how often its keys have been merged
 ///  8  i64  first index
 /// 16  i64  end index
@@ -36,7 +36,7 @@ internal sealed unsafe class SortedRun
 {
     public const int HeaderBytes = 64;
     public const int HeaderChecksumAt = 60;
-    public const uint Magic = 0x534C5832;
+    public const uint Magic = 0x534C5833;
 
     private const int PageKeys = 256; // 4 KiB a read when searching
     private const int ChecksumBufferBytes = 128 * 1024;
