@@ -133,6 +133,11 @@ public sealed class FasterLogStorage : ILedgerStorage
             _lastRecordAddress = address;
             return address;
         }
+        catch (Exception) when (_device.Failure is { } cause)
+        {
+            _failure = cause; // FASTER tells only that there was one
+            throw new LedgerException("The record log could not be written.", cause);
+        }
         catch (Exception exception)
         {
             _failure = exception;

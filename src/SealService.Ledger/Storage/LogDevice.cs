@@ -17,11 +17,13 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
     private const uint Failed = uint.MaxValue;
 
     private readonly ConcurrentDictionary<int, SafeFileHandle> _readers = new();
-    private readonly BlockingCollection<Write> _writes = [];
+    private readonly object _monitor = new(); // a BlockingCollection's reader spins before it blocks
+    private readonly Queue<Write> _writes = new(); // guarded by _monitor
     private readonly Thread _writer;
     private SafeFileHandle? _file; // of the segment that is being written; owned by the writer, as are the next two
     private int _segment = -1;
     private volatile Exception? _failure;
+    private bool _completed; // guarded by _monitor
 
     public LogDevice(string path)
         : base(path, DirectIo.Alignment, Devices.CAPACITY_UNSPECIFIED)
@@ -34,8 +36,14 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
     public Exception? Failure => _failure;
 
     public override void WriteAsync(
-        IntPtr sourceAddress, int segmentId, ulong destinationAddress, uint numBytesToWrite, DeviceIOCompletionCallback callback, object context) =>
-        _writes.Add(new Write(sourceAddress, segmentId, (long)destinationAddress, (int)numBytesToWrite, callback, context));
+        IntPtr sourceAddress, int segmentId, ulong destinationAddress, uint numBytesToWrite, DeviceIOCompletionCallback callback, object context)
+    {
+        lock (_monitor)
+        {
+            _writes.Enqueue(new Write(sourceAddress, segmentId, (long)destinationAddress, (int)numBytesToWrite, callback, context));
+            Monitor.Pulse(_monitor);
+        }
+    }
 
     public override void ReadAsync(
         int segmentId, ulong sourceAddress, IntPtr destinationAddress, uint readLength, DeviceIOCompletionCallback callback, object context) =>
@@ -63,9 +71,13 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
     /// <summary>Ends when all writes are done.</summary>
     public override void Dispose()
     {
-        _writes.CompleteAdding();
+        lock (_monitor)
+        {
+            _completed = true;
+            Monitor.Pulse(_monitor);
+        }
+
         _writer.Join();
-        _writes.Dispose();
         _file?.Dispose();
         foreach (SafeFileHandle reader in _readers.Values)
         {
@@ -75,7 +87,7 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
 
     private void WriteAll()
     {
-        foreach (Write write in _writes.GetConsumingEnumerable())
+        while (TryTake(out Write write))
         {
             if (_failure is null)
             {
@@ -93,6 +105,19 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
 
             bool isDurable = _failure is null;
             write.Callback(isDurable ? 0 : Failed, isDurable ? (uint)write.Length : 0, write.Context);
+        }
+    }
+
+    private bool TryTake(out Write write)
+    {
+        lock (_monitor)
+        {
+            while (!_writes.TryDequeue(out write) && !_completed)
+            {
+                Monitor.Wait(_monitor);
+            }
+
+            return write.Callback is not null;
         }
     }
 

@@ -47,7 +47,7 @@ public sealed class DerivedDamageTests
         await using LedgerFixture fixture = new();
         await SealKeysAsync(await fixture.OpenAsync());
         await fixture.CloseAsync();
-        string run = Directory.GetFiles(fixture.Folder["derived", "index"]).Single();
+        string run = Directory.GetFiles(fixture.Folder["derived", "index"], "run.*").Single();
         await using (FileStream file = new(run, FileMode.Open))
         {
             file.Position = SortedRun.HeaderBytes;

@@ -137,11 +137,13 @@ public sealed class FasterLogStorageTests
     public async Task Open_RecordsTruncated_NeverStartsShort(double share)
     {
         using TemporaryFolder folder = new();
-        await WriteAsync(folder, 60);
-        string newest = Directory.GetFiles(folder["records"]).OrderByDescending(path => path, StringComparer.Ordinal).First();
+        StoredRecord last = (await WriteAsync(folder, 60))[^1];
+        long end = (last.Address % Options.SegmentBytes) + last.Bytes.Length; // the file goes on with zeros to the end of the sector
+        string newest = folder["records", $"log.{last.Address / Options.SegmentBytes}"];
         using (FileStream file = new(newest, FileMode.Open))
         {
-            file.SetLength((long)(file.Length * share) & ~511L);
+            Assert.InRange(file.Length, end, long.MaxValue);
+            file.SetLength((long)(end * share) & ~511L);
         }
 
         await Assert.ThrowsAsync<LedgerDamagedException>(() => ScanAllAsync(folder));

@@ -1,3 +1,6 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
 namespace SealService.Ledger.Derived.Lookup;
 
 /// <summary>
@@ -21,6 +24,13 @@ internal static class BlockFilter
 
     public static void Add(Span<uint> block, ulong fingerprint)
     {
+        if (Avx2.IsSupported)
+        {
+            Vector256<uint> bits = Vector256.ShiftRightLogical(Vector256.Create((uint)fingerprint) * Vector256.Create(Salts), 27);
+            (Vector256.Create(block) | Avx2.ShiftLeftLogicalVariable(Vector256<uint>.One, bits)).CopyTo(block);
+            return;
+        }
+
         for (int word = 0; word < BlockWords; word++)
         {
             block[word] |= BitOf(word, fingerprint);

@@ -14,8 +14,6 @@ namespace SealService.Ledger.Derived.Lookup;
 /// </remarks>
 internal sealed class LookupIndex
 {
-    private const int MergedRunsMax = 8;
-
     private readonly string _folder;
     private readonly int _keysInMemoryMax;
     private readonly KeySorter _sorter; // owned by the adding thread
@@ -193,12 +191,12 @@ internal sealed class LookupIndex
     private SortedRun[]? FindMergeable()
     {
         SortedRun[] runs = _state.Runs;
-        for (int first = 0; first + MergedRunsMax <= runs.Length; first++)
+        for (int first = 0; first + RunMerge.RunsMax <= runs.Length; first++)
         {
             uint level = runs[first].Header.Level;
-            if (runs.AsSpan(first, MergedRunsMax).ToArray().All(run => run.Header.Level == level))
+            if (runs.AsSpan(first, RunMerge.RunsMax).ToArray().All(run => run.Header.Level == level))
             {
-                return runs[first..(first + MergedRunsMax)];
+                return runs[first..(first + RunMerge.RunsMax)];
             }
         }
 

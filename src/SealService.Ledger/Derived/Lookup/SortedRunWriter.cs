@@ -46,18 +46,16 @@ internal sealed class SortedRunWriter : IDisposable
         return writer.Finish();
     }
 
-    /// <summary>Merges neighbouring runs into one.</summary>
+    /// <summary>Merges neighbouring runs, at most <see cref="RunMerge.RunsMax"/>, into one.</summary>
     /// <exception cref="DerivedDataException">A run's keys changed since it was opened: they would get a new checksum here.</exception>
     public static SortedRun Merge(string folder, ReadOnlySpan<SortedRun> runs)
     {
         long keys = 0;
         uint level = 0;
-        MergeSource[] sources = new MergeSource[runs.Length];
-        for (int i = 0; i < runs.Length; i++)
+        foreach (SortedRun run in runs)
         {
-            sources[i] = new MergeSource(runs[i]);
-            keys += runs[i].Header.KeyCount;
-            level = Math.Max(level, runs[i].Header.Level + 1);
+            keys += run.Header.KeyCount;
+            level = Math.Max(level, run.Header.Level + 1);
         }
 
         long firstIndex = runs[0].Header.FirstIndex;
@@ -65,32 +63,16 @@ internal sealed class SortedRunWriter : IDisposable
         using SortedRunWriter writer = new(
             Path.Combine(folder, SortedRun.FileName(firstIndex, endIndex)),
             new RunHeader(SortedRun.Magic, level, firstIndex, endIndex, keys, 0, 0));
-        while (TakeLeast(sources, out KeyPosition least))
+        RunMerge merge = new(runs);
+        while (merge.TryTake(out KeyPosition key))
         {
-            writer.Add(least);
+            writer.Add(key);
         }
 
         return writer.Finish();
     }
 
     public void Dispose() => _file.Dispose();
-
-    private static bool TakeLeast(MergeSource[] sources, out KeyPosition least)
-    {
-        MergeSource? from = null;
-        least = default;
-        foreach (MergeSource source in sources)
-        {
-            if (source.HasKey && (from is null || source.Key < least))
-            {
-                from = source;
-                least = source.Key;
-            }
-        }
-
-        from?.Advance();
-        return from is not null;
-    }
 
     private void Add(KeyPosition key)
     {
@@ -149,46 +131,5 @@ internal sealed class SortedRunWriter : IDisposable
         _filterChecksum = Crc32C.Append(_filterChecksum, bytes);
         _blocks.AsSpan().Clear();
         _firstBufferedBlock += count;
-    }
-
-    /// <summary>One run that is being merged, read in pieces.</summary>
-    private sealed class MergeSource
-    {
-        private readonly SortedRun _run;
-        private readonly KeyPosition[] _buffer = new KeyPosition[1024];
-        private long _position;
-        private int _count;
-        private int _at;
-        private uint _checksum; // of the keys that have been read
-
-        public MergeSource(SortedRun run)
-        {
-            _run = run;
-            Fill();
-        }
-
-        public bool HasKey => _at < _count;
-
-        public KeyPosition Key => _buffer[_at];
-
-        public void Advance()
-        {
-            if (++_at == _count)
-            {
-                Fill();
-            }
-        }
-
-        private void Fill()
-        {
-            _count = _run.Read(_position, _buffer);
-            _position += _count;
-            _at = 0;
-            _checksum = Crc32C.Append(_checksum, MemoryMarshal.AsBytes(_buffer.AsSpan(0, _count)));
-            if (_count == 0 && _checksum != _run.Header.KeysChecksum)
-            {
-                throw new DerivedDataException($"{_run.Path} has damaged keys");
-            }
-        }
     }
 }
