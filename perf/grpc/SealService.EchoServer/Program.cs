@@ -24,6 +24,7 @@ builder.WebHost.ConfigureKestrel(kestrel =>
 await using var app = builder.Build();
 using var server = new GrpcServerBuilder()
     .AddService(Perf.V1.Echo.BindService(new EchoService()))
+    .Replace(EchoService.RawUnaryMethod, EchoService.RawUnaryAsync)
     .Replace(EchoService.RawStreamMethod, EchoService.RawStreamAsync)
     .Build();
 app.Run(http => http.Request.Path.Value switch

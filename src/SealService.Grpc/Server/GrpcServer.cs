@@ -38,24 +38,25 @@ public sealed class GrpcServer : IDisposable
     public Task HandleAsync(HttpContext http)
     {
         ArgumentNullException.ThrowIfNull(http);
-        if (!IsGrpcRequest(http.Request))
+        var request = http.Request;
+        if (!IsGrpcRequest(request))
         {
             return Reject(http, StatusCodes.Status415UnsupportedMediaType);
         }
 
-        if (!HttpProtocol.IsHttp2(http.Request.Protocol))
+        if (!HttpProtocol.IsHttp2(request.Protocol))
         {
             http.Response.Headers.Upgrade = "h2c";
             return Reject(http, StatusCodes.Status426UpgradeRequired);
         }
 
-        if (!HttpMethods.IsPost(http.Request.Method))
+        if (!HttpMethods.IsPost(request.Method))
         {
             http.Response.Headers.Allow = HttpMethods.Post;
             return Reject(http, StatusCodes.Status405MethodNotAllowed);
         }
 
-        if (!_handlers.TryGetValue(http.Request.Path.Value ?? "", out var handler))
+        if (!_handlers.TryGetValue(request.Path.Value ?? "", out var handler))
         {
             handler = UnimplementedHandler.Instance;
         }

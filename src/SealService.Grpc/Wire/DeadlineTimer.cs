@@ -6,7 +6,6 @@ internal sealed class DeadlineTimer : IDisposable
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(40);
 
     private readonly TimeProvider _time;
-    private readonly DateTimeOffset _deadline;
     private readonly Action _passed;
     private readonly ITimer _timer;
 
@@ -16,18 +15,21 @@ internal sealed class DeadlineTimer : IDisposable
     public DeadlineTimer(TimeProvider time, DateTimeOffset deadline, Action passed)
     {
         _time = time;
-        _deadline = deadline;
+        Deadline = deadline;
         _passed = passed;
         // Armed only when the field is set: the callback uses it.
         _timer = time.CreateTimer(static self => ((DeadlineTimer)self!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Arm();
     }
 
+    /// <summary>When it calls back.</summary>
+    public DateTimeOffset Deadline { get; }
+
     public void Dispose() => _timer.Dispose();
 
     private void Arm()
     {
-        var remaining = _deadline - _time.GetUtcNow();
+        var remaining = Deadline - _time.GetUtcNow();
         if (remaining < TimeSpan.Zero)
         {
             remaining = TimeSpan.Zero;
@@ -39,7 +41,7 @@ internal sealed class DeadlineTimer : IDisposable
     private void Tick()
     {
         // The wall clock may have been set back, or this was one of several waits.
-        if (_time.GetUtcNow() < _deadline)
+        if (_time.GetUtcNow() < Deadline)
         {
             Arm();
             return;

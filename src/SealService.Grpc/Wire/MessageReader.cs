@@ -40,8 +40,8 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
 
     protected long BytesRead { get; set; }
 
-    /// <summary>Whether the peer has ended its stream and all of it was read.</summary>
-    public bool IsAtEnd => _pipeEnded && _unread.IsEmpty;
+    /// <summary>Whether the peer has ended its stream, as far as the pipe was read.</summary>
+    public bool PeerHasEnded => _pipeEnded;
 
     public override int PayloadLength => (int)_payload.Length;
 
@@ -221,6 +221,11 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
 
     private bool IsSingleComplete()
     {
+        if (!_resultIsOut)
+        {
+            return false;
+        }
+
         var found = TryFindMessage(_unread, out _, out var length);
         if (found && _unread.Length > MessageHeader.SizeBytes + length)
         {
@@ -348,17 +353,20 @@ internal abstract class MessageReader(PipeReader pipe, ReceiveLimits limits, boo
         }
 
         ReleaseDecompressed();
+        _decompressed ??= new PooledBuffer();
         var size = MessageCompression.ReadSize(message);
         limits.Assembly?.Resize(ref _decompressedShare, (int)Math.Min(size, (uint)limits.MessageBytesMax));
-        _decompressed ??= new PooledBuffer();
         MessageCompression.Decompress(message, size, _decompressed, limits);
         return new(_decompressed.Written);
     }
 
     private void ReleaseDecompressed()
     {
-        _decompressed?.Dispose();
-        limits.Assembly?.Resize(ref _decompressedShare, 0);
+        if (_decompressed is not null)
+        {
+            _decompressed.Dispose();
+            limits.Assembly?.Resize(ref _decompressedShare, 0);
+        }
     }
 
     private static RpcException EndedInsideMessage() => new(new Status(StatusCode.Internal, "The stream ended inside a message."));

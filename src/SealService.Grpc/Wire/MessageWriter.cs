@@ -7,7 +7,7 @@ namespace Grpc.Wire;
 /// Writes messages with their prefixes into a pipe or a buffer, without flushing. A serializer that says its length beforehand writes where
 /// the bytes are sent from; any other, and every compressed message, goes through a pooled buffer. Not thread-safe.
 /// </summary>
-internal sealed class MessageWriter(IBufferWriter<byte> target, int messageBytesMax, string limitName = "MaxSendMessageBytes")
+internal class MessageWriter(IBufferWriter<byte> target, int messageBytesMax, string limitName = "MaxSendMessageBytes")
     : SerializationContext, IBufferWriter<byte>, IDisposable
 {
     private const int LengthUnknown = -1;
@@ -154,7 +154,7 @@ internal sealed class MessageWriter(IBufferWriter<byte> target, int messageBytes
         Target.Advance(count);
     }
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         _message?.Dispose();
         _compressed?.Dispose();

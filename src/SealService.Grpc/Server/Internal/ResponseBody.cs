@@ -15,14 +15,14 @@ namespace Grpc.Server.Internal;
 /// SendAsync    buffers a message and has it sent, without waiting for that: messages that come during a flush leave together with the
 ///              next one, which follows by itself. A message alone leaves at once, a thousand in a row leave in a few frames.
 /// </code>
-/// Members that end in Unsynchronized want the gate held, the others take it where they need it.
+/// Members that end in Unsynchronized want the gate held, the others take it where they need it. The response is derived from this, and
+/// this from the writer, so that a call has one object of the three: for a small unary call objects are what the layer costs.
 /// </summary>
-internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) : IDisposable
+internal abstract class ResponseBody(ServerCall call, PipeWriter pipe)
+    : MessageWriter(pipe, call.Runtime.Options.MaxSendMessageBytes, call.Runtime.SendLimitName)
 {
     /// <summary>So much is kept beside the pipe before SendAsync waits, and so much of messages with a buffer hint before they are sent.</summary>
     private const int BufferedBytesMax = 64 * 1024;
-
-    private readonly MessageWriter _messages = new(pipe, call.Runtime.Options.MaxSendMessageBytes, call.Runtime.SendLimitName);
 
     // All of these are guarded by the gate; the writer also reads the first two without it. SendBehindAsync is running:
     private volatile bool _isSending;
@@ -40,26 +40,27 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     private bool _writerWaits;
     private bool _writerHasFinished;
 
+    protected ServerCall Call { get; } = call;
+
+    protected Lock Gate { get; } = new();
+
     /// <summary>What was written and no flush has begun for.</summary>
     public long UnflushedBytes => _isSending ? _behind!.WrittenCount : pipe.UnflushedBytes;
 
-    /// <summary>Part of a message is in the pipe and the rest will not come: the stream can only be reset.</summary>
-    public bool IsBroken => _messages.IsBroken;
-
     /// <summary>What was sent did not leave yet, so the client may not be reading.</summary>
-    public bool IsFlushingUnsynchronized => _writerWaits || _isSending;
+    protected bool IsFlushingUnsynchronized => _writerWaits || _isSending;
 
     /// <exception cref="InvalidOperationException">A write that waits was not awaited.</exception>
-    public void WriteUnsynchronized<T>(Marshaller<T> marshaller, T message, bool compress)
+    protected void WriteUnsynchronized<T>(Marshaller<T> marshaller, T message, bool compress)
     {
         ThrowIfWriterWaits();
-        _messages.Write(marshaller, message, compress);
+        Write(marshaller, message, compress);
     }
 
     /// <summary>Has what was written sent.</summary>
     /// <param name="mayWait">More will follow soon: sent when enough is there.</param>
     /// <param name="flush">When true is returned, to be given to <see cref="SendBehindAsync"/> after the gate was left.</param>
-    public bool TryBeginSendUnsynchronized(bool mayWait, out ValueTask<FlushResult> flush)
+    protected bool TryBeginSendUnsynchronized(bool mayWait, out ValueTask<FlushResult> flush)
     {
         flush = default;
         if (_isSending || (mayWait && pipe.UnflushedBytes < BufferedBytesMax))
@@ -76,20 +77,20 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
             return false;
         }
 
-        _messages.Target = _behind ??= new PooledBuffer();
+        Target = _behind ??= new PooledBuffer();
         _isSending = true;
         return true;
     }
 
     /// <summary>Waits while more is kept beside the pipe than may be.</summary>
-    public ValueTask WaitForRoomAsync(CancellationToken cancellationToken)
+    protected ValueTask WaitForRoomAsync(CancellationToken cancellationToken)
     {
         if (!_isSending || _behind!.WrittenCount < BufferedBytesMax)
         {
             return ValueTask.CompletedTask;
         }
 
-        lock (gate)
+        lock (Gate)
         {
             if (!_isSending || _behind.WrittenCount < BufferedBytesMax)
             {
@@ -102,7 +103,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     }
 
     /// <summary>Sends what was buffered, and waits while the client has no room for it.</summary>
-    public ValueTask FlushUnsynchronizedAsync(CancellationToken cancellationToken)
+    protected ValueTask FlushUnsynchronizedAsync(CancellationToken cancellationToken)
     {
         ThrowIfWriterWaits();
         if (_isSending)
@@ -117,7 +118,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
             // An aborted request completes its flushes as if nothing had happened.
             _ = flush.Result;
             RecordCountsUnsynchronized();
-            return call.IsAborted ? ValueTask.FromException(call.CreateCancelledException(cause: null)) : ValueTask.CompletedTask;
+            return Call.IsAborted ? ValueTask.FromException(Call.CreateCancelledException(cause: null)) : ValueTask.CompletedTask;
         }
 
         _writerWaits = true;
@@ -128,14 +129,14 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     /// The handler writes no more: completes when the flush that is running does. What is left is in the pipe then and leaves with the
     /// status. Without it nothing may be done with the pipe.
     /// </summary>
-    public Task FinishAsync()
+    public Task FinishSendingAsync()
     {
         if (!_isSending)
         {
             return Task.CompletedTask;
         }
 
-        lock (gate)
+        lock (Gate)
         {
             _writerHasFinished = true;
             return _isSending ? FlushEndsUnsynchronized() : Task.CompletedTask;
@@ -146,21 +147,21 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     /// Ends the flush that is running: the call is over. A reset does not do it while the connection's socket is full. What waits for the
     /// flush continues on another thread.
     /// </summary>
-    public void CancelSendingUnsynchronized() => _ = _sendingEnds?.CancelAsync();
+    protected void CancelSendingUnsynchronized() => _ = _sendingEnds?.CancelAsync();
 
     /// <summary>Adds what was written since the last time to the metrics.</summary>
-    public void RecordCountsUnsynchronized()
+    protected void RecordCountsUnsynchronized()
     {
-        _messages.TakeCounts(out var messages, out var bytes);
+        TakeCounts(out var messages, out var bytes);
         if (messages > 0)
         {
-            ServerMetrics.Sent(call.MethodName, messages, bytes);
+            ServerMetrics.Sent(Call.MethodName, messages, bytes);
         }
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
-        _messages.Dispose();
+        base.Dispose();
         _behind?.Dispose();
         if (_sendingEnds is { IsCancellationRequested: false } unused)
         {
@@ -169,30 +170,30 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     }
 
     /// <summary>Waits for a flush and sends what was written during it, until nothing is left. Never fails.</summary>
-    public async Task SendBehindAsync(ValueTask<FlushResult> flush)
+    protected async Task SendBehindAsync(ValueTask<FlushResult> flush)
     {
         var goesOn = true;
         while (goesOn)
         {
-            call.WriteWaitBegins();
+            Call.WriteWaitBegins();
             try
             {
                 await flush;
             }
-            catch (OperationCanceledException) when (call.IsAborted)
+            catch (OperationCanceledException) when (Call.IsAborted)
             {
             }
             catch (Exception)
             {
                 // The connection is lost; the handler's next write says so.
-                call.ClientHasGone();
+                Call.ClientHasGone();
             }
 
             TaskCompletionSource? waiting;
-            lock (gate)
+            lock (Gate)
             {
                 // Before another round of sending can begin.
-                call.WriteWaitEnds();
+                Call.WriteWaitEnds();
                 goesOn = TryFlushBehindUnsynchronized(out flush);
                 (waiting, _flushEnds) = (_flushEnds, null);
             }
@@ -204,7 +205,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     private bool TryFlushBehindUnsynchronized(out ValueTask<FlushResult> flush)
     {
         RecordCountsUnsynchronized();
-        if (_behind!.WrittenCount > 0 && !call.IsAborted)
+        if (_behind!.WrittenCount > 0 && !Call.IsAborted)
         {
             pipe.Write(_behind.Written.Span);
             _behind.Clear();
@@ -217,7 +218,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
 
         // A stream that is idle keeps no array.
         _behind.Dispose();
-        _messages.Target = pipe;
+        Target = pipe;
         _isSending = false;
         flush = default;
         return false;
@@ -226,15 +227,15 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WaitForFlushAsync(ValueTask<FlushResult> flush)
     {
-        call.WriteWaitBegins();
+        Call.WriteWaitBegins();
         try
         {
             await flush;
         }
         finally
         {
-            call.WriteWaitEnds();
-            lock (gate)
+            Call.WriteWaitEnds();
+            lock (Gate)
             {
                 _writerWaits = false;
                 RecordCountsUnsynchronized();
@@ -252,7 +253,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
             while (!isDone)
             {
                 await flushEnds.WaitAsync(cancellationToken);
-                lock (gate)
+                lock (Gate)
                 {
                     isDone = !untilAllIsSent || !_isSending;
                     flushEnds = isDone ? Task.CompletedTask : FlushEndsUnsynchronized();
@@ -261,7 +262,7 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
         }
         finally
         {
-            lock (gate)
+            lock (Gate)
             {
                 _writerWaits = false;
             }
@@ -274,9 +275,9 @@ internal sealed class ResponseBody(ServerCall call, PipeWriter pipe, Lock gate) 
 
     private void ThrowIfAborted()
     {
-        if (call.IsAborted)
+        if (Call.IsAborted)
         {
-            throw call.CreateCancelledException(cause: null);
+            throw Call.CreateCancelledException(cause: null);
         }
     }
 

@@ -30,7 +30,6 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     private bool _isWatched;
 
     // Owned by the handler's thread.
-    private DateTime _deadline = DateTime.MaxValue;
     private DeadlineTimer? _deadlineTimer;
     private Metadata? _requestHeaders;
     private Metadata? _responseTrailers;
@@ -58,7 +57,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
             this,
             http.Request.BodyReader,
             runtime.ReceiveLimits,
-            acceptsCompressed: http.Request.Headers.GrpcEncoding == MessageCompression.Gzip);
+            acceptsCompressed: http.Request.Headers.GrpcEncoding.ToString() == MessageCompression.Gzip);
     }
 
     public HttpContext Http { get; }
@@ -84,7 +83,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     /// <summary>The client is not there any more, or the call was ended from outside the handler.</summary>
     public bool IsAborted => _clientHasGone || _requestAborted.IsCancellationRequested || Response.Termination is not null;
 
-    private bool ClientMayStillSend => !Requests.IsAtEnd && !_clientHasGone && !_requestAborted.IsCancellationRequested;
+    private bool ClientMayStillSend => !Requests.PeerHasEnded && !_clientHasGone && !_requestAborted.IsCancellationRequested;
 
     protected override string MethodCore => Http.Request.Path.Value ?? "";
 
@@ -92,7 +91,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     protected override string PeerCore => PeerIdentity.Format(Http.Connection.RemoteIpAddress, Http.Connection.RemotePort);
 
-    protected override DateTime DeadlineCore => _deadline;
+    protected override DateTime DeadlineCore => _deadlineTimer?.Deadline.UtcDateTime ?? DateTime.MaxValue;
 
     protected override Metadata RequestHeadersCore => _requestHeaders ??= MetadataCodec.Read(Http.Request.Headers);
 
@@ -198,14 +197,15 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     /// <exception cref="RpcException">UNIMPLEMENTED: the requests' encoding is not known.</exception>
     private void Prepare()
     {
+        // By type: Get<TFeature> is a generic virtual method, and those are slow to call.
         var features = Http.Features;
-        if (features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+        if (features[typeof(IHttpMinRequestBodyDataRateFeature)] is IHttpMinRequestBodyDataRateFeature rate)
         {
             // Kestrel would end the whole connection for one idle stream. IdleReadTimeout takes its place.
             rate.MinDataRate = null;
         }
 
-        if (features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+        if (features[typeof(IHttpMaxRequestBodySizeFeature)] is IHttpMaxRequestBodySizeFeature { IsReadOnly: false } size)
         {
             // A stream has no size limit; a message has.
             size.MaxRequestBodySize = null;
@@ -232,9 +232,7 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
 
     private void ArmDeadline(TimeSpan timeout)
     {
-        var deadline = Runtime.Time.GetUtcNow() + timeout;
-        _deadline = deadline.UtcDateTime;
-        _deadlineTimer = new DeadlineTimer(Runtime.Time, deadline, DeadlineHasPassed);
+        _deadlineTimer = new DeadlineTimer(Runtime.Time, Runtime.Time.GetUtcNow() + timeout, DeadlineHasPassed);
     }
 
     private void DeadlineHasPassed()
@@ -337,13 +335,13 @@ internal sealed class ServerCall : ServerCallContext, IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         _deadlineTimer?.Dispose();
-        Requests.Close();
         if (Response.Termination is null && !ClientMayStillSend)
         {
             Release();
             return ValueTask.CompletedTask;
         }
 
+        Requests.Close();
         return DisposeAsyncCore();
     }
 

@@ -10,7 +10,7 @@ namespace Grpc.Server.Internal;
 /// The response of a call: headers, messages, status. The handler's thread writes; the deadline's and the stall watch's threads may end
 /// it at any time. The gate decides who ends it, and nothing is written after that.
 /// </summary>
-internal sealed class ServerResponse : IDisposable
+internal sealed class ServerResponse : ResponseBody
 {
     // HTTP/2 error codes, RFC 9113 section 7.
     private const int InternalError = 0x2;
@@ -19,28 +19,22 @@ internal sealed class ServerResponse : IDisposable
     // How long the trailers of a terminated call may take to leave before the stream is reset all the same.
     private static readonly TimeSpan TrailersPatience = TimeSpan.FromSeconds(1);
 
-    private readonly ServerCall _call;
     private readonly HttpResponse _http;
-    private readonly ResponseBody _body;
-    private readonly Lock _gate = new();
 
-    // All of these are guarded by _gate.
+    // All of these are guarded by the gate.
     private bool _hasEnded;
     private bool _bodyHasBegun;
     private bool _compresses;
 
-    // Written once, under _gate; read by any thread.
+    // Written once, under the gate; read by any thread.
     private volatile Task? _termination;
 
     public ServerResponse(ServerCall call)
+        : base(call, call.Http.Response.BodyWriter)
     {
-        _call = call;
         _http = call.Http.Response;
-        _body = new ResponseBody(call, _http.BodyWriter, _gate);
         _http.ContentType = GrpcHeaders.ContentType;
     }
-
-    public long UnflushedBytes => _body.UnflushedBytes;
 
     /// <summary>Of a call that was ended from outside its handler: completes when that is done. Null for any other call.</summary>
     public Task? Termination => _termination;
@@ -51,21 +45,21 @@ internal sealed class ServerResponse : IDisposable
     /// <summary>Compresses what follows, if the client accepts gzip.</summary>
     public void ChooseCompression(bool compress)
     {
-        lock (_gate)
+        lock (Gate)
         {
             if (_bodyHasBegun)
             {
                 throw new InvalidOperationException("The response headers have been sent.");
             }
 
-            _compresses = compress && MessageCompression.AcceptsGzip(_call.Http.Request.Headers.GrpcAcceptEncoding.ToString());
+            _compresses = compress && MessageCompression.AcceptsGzip(Call.Http.Request.Headers.GrpcAcceptEncoding.ToString());
         }
     }
 
     /// <summary>Sends the headers before the first message.</summary>
     public ValueTask SendHeadersAsync(Metadata headers)
     {
-        lock (_gate)
+        lock (Gate)
         {
             ThrowIfEnded();
             if (_bodyHasBegun)
@@ -74,7 +68,7 @@ internal sealed class ServerResponse : IDisposable
             }
 
             var bytes = MetadataCodec.CountBytes(headers);
-            var options = _call.Runtime.Options;
+            var options = Call.Runtime.Options;
             if (bytes > options.MaxMetadataBytes)
             {
                 throw new InvalidOperationException(
@@ -91,7 +85,7 @@ internal sealed class ServerResponse : IDisposable
     /// <summary>Buffers one message.</summary>
     public void Write<T>(Marshaller<T> marshaller, T message, WriteOptions? options)
     {
-        lock (_gate)
+        lock (Gate)
         {
             WriteUnsynchronized(marshaller, message, options);
         }
@@ -103,44 +97,41 @@ internal sealed class ServerResponse : IDisposable
         cancellationToken.ThrowIfCancellationRequested();
         bool begins;
         ValueTask<FlushResult> flush;
-        lock (_gate)
+        lock (Gate)
         {
-            if (_call.IsAborted)
+            if (Call.IsAborted)
             {
-                throw _call.CreateCancelledException(cause: null);
+                throw Call.CreateCancelledException(cause: null);
             }
 
             WriteUnsynchronized(marshaller, message, options);
-            begins = _body.TryBeginSendUnsynchronized(options?.Flags.HasFlag(WriteFlags.BufferHint) == true, out flush);
+            begins = TryBeginSendUnsynchronized(options?.Flags.HasFlag(WriteFlags.BufferHint) == true, out flush);
         }
 
         if (begins)
         {
-            _ = _body.SendBehindAsync(flush);
+            _ = SendBehindAsync(flush);
         }
 
-        return _body.WaitForRoomAsync(cancellationToken);
+        return WaitForRoomAsync(cancellationToken);
     }
 
     /// <summary>Sends what was buffered, and waits while the client has no room for it.</summary>
     public ValueTask FlushAsync(CancellationToken cancellationToken)
     {
-        lock (_gate)
+        lock (Gate)
         {
             ThrowIfEnded();
-            return _body.FlushUnsynchronizedAsync(cancellationToken);
+            return FlushUnsynchronizedAsync(cancellationToken);
         }
     }
-
-    /// <inheritdoc cref="ResponseBody.FinishAsync"/>
-    public Task FinishSendingAsync() => _body.FinishAsync();
 
     /// <summary>
     /// Ends the response with a status, in the trailers or, when nothing was sent, in the headers alone. False when it has ended before.
     /// </summary>
     public bool TryEnd(Status status, Metadata trailers)
     {
-        lock (_gate)
+        lock (Gate)
         {
             if (_hasEnded)
             {
@@ -149,16 +140,16 @@ internal sealed class ServerResponse : IDisposable
 
             _hasEnded = true;
             EndedWith = status.StatusCode;
-            if (_body.IsBroken)
+            if (IsBroken)
             {
                 EndedWith = StatusCode.Internal;
-                ServerLog.ResponseBroken(_call.Runtime.Logger, _call.MethodName);
+                ServerLog.ResponseBroken(Call.Runtime.Logger, Call.MethodName);
                 Reset(InternalError);
                 return true;
             }
 
             WriteStatus(status, trailers);
-            _body.RecordCountsUnsynchronized();
+            RecordCountsUnsynchronized();
             return true;
         }
     }
@@ -173,7 +164,7 @@ internal sealed class ServerResponse : IDisposable
     public bool TryTerminate(Status status, Task termination, out Task responseEnds)
     {
         responseEnds = Task.CompletedTask;
-        lock (_gate)
+        lock (Gate)
         {
             if (_hasEnded)
             {
@@ -183,28 +174,26 @@ internal sealed class ServerResponse : IDisposable
             _hasEnded = true;
             _termination = termination;
             EndedWith = status.StatusCode;
-            if (_body.IsFlushingUnsynchronized || _body.IsBroken)
+            if (IsFlushingUnsynchronized || IsBroken)
             {
                 Reset(Cancel);
-                _body.CancelSendingUnsynchronized();
+                CancelSendingUnsynchronized();
                 return true;
             }
 
             WriteStatus(status, Metadata.Empty);
-            _body.RecordCountsUnsynchronized();
+            RecordCountsUnsynchronized();
         }
 
         responseEnds = CompleteAsync();
         return true;
     }
 
-    public void Dispose() => _body.Dispose();
-
     private async Task CompleteAsync()
     {
         try
         {
-            await _http.CompleteAsync().WaitAsync(TrailersPatience, _call.Runtime.Time);
+            await _http.CompleteAsync().WaitAsync(TrailersPatience, Call.Runtime.Time);
         }
         catch (TimeoutException)
         {
@@ -229,7 +218,10 @@ internal sealed class ServerResponse : IDisposable
 
     private void WriteStatus(Status status, Metadata trailers)
     {
-        var target = _bodyHasBegun ? _call.Http.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers : _http.Headers;
+        // By type, as in ServerCall.Prepare.
+        var target = _bodyHasBegun
+            ? ((IHttpResponseTrailersFeature)Call.Http.Features[typeof(IHttpResponseTrailersFeature)]!).Trailers
+            : _http.Headers;
         target.GrpcStatus = StatusText.Of(status.StatusCode);
         if (status.Detail.Length > 0)
         {
@@ -241,30 +233,30 @@ internal sealed class ServerResponse : IDisposable
             return;
         }
 
-        var limit = _call.Runtime.Options.MaxMetadataBytes;
+        var limit = Call.Runtime.Options.MaxMetadataBytes;
         if (MetadataCodec.CountBytes(trailers) is var bytes && bytes > limit)
         {
-            ServerLog.TrailersTooLarge(_call.Runtime.Logger, _call.MethodName, bytes, limit);
+            ServerLog.TrailersTooLarge(Call.Runtime.Logger, Call.MethodName, bytes, limit);
             return;
         }
 
         MetadataCodec.Write(trailers, target);
     }
 
-    private void Reset(int errorCode) => _call.Http.Features.Get<IHttpResetFeature>()?.Reset(errorCode);
+    private void Reset(int errorCode) => Call.Http.Features.Get<IHttpResetFeature>()?.Reset(errorCode);
 
     private void WriteUnsynchronized<T>(Marshaller<T> marshaller, T message, WriteOptions? options)
     {
         ThrowIfEnded();
         BeginBody();
-        _body.WriteUnsynchronized(marshaller, message, _compresses && options?.Flags.HasFlag(WriteFlags.NoCompress) != true);
+        WriteUnsynchronized(marshaller, message, _compresses && options?.Flags.HasFlag(WriteFlags.NoCompress) != true);
     }
 
     private void ThrowIfEnded()
     {
         if (_hasEnded)
         {
-            throw _call.CreateCancelledException(cause: null);
+            throw Call.CreateCancelledException(cause: null);
         }
     }
 }
