@@ -213,7 +213,6 @@ public sealed class SealLedger : IAsyncDisposable
         await _shared.CompleteAsync();
         _indexer.Complete();
         await _indexing;
-        _shared.Dispose();
         _records.Dispose();
         _derived.Dispose();
         await _storage.DisposeAsync();

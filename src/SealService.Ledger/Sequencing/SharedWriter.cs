@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 
 namespace SealService.Ledger.Sequencing;
 
@@ -7,7 +8,8 @@ namespace SealService.Ledger.Sequencing;
 /// with one salt key, one check against the signed root and one tree for all their receipts. A receipt has no salt but its own entry's, and
 /// the key is given to nobody.
 /// </summary>
-internal sealed class SharedWriter : IDisposable
+[SuppressMessage("Design", "CA1001", Justification = "Callers may come at any time; a semaphore without a wait handle holds nothing but memory.")]
+internal sealed class SharedWriter
 {
     private static readonly SealOutcome Closed =
         SealOutcome.Failed(new LedgerFailure(LedgerError.Closing, "The ledger takes no more documents: the server is stopping. The document was not sealed."));
@@ -51,16 +53,11 @@ internal sealed class SharedWriter : IDisposable
     }
 
     /// <summary>Ends when all that was added is settled; the ledger takes no more.</summary>
-    public Task CompleteAsync()
+    public async Task CompleteAsync()
     {
         _writer.Complete();
-        return _settling;
-    }
-
-    public void Dispose()
-    {
+        await _settling;
         _writer.Dispose();
-        _turn.Dispose();
     }
 
     private bool TryAdd(WaitingDocument document)
