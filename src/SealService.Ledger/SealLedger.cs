@@ -18,6 +18,7 @@ public sealed class SealLedger : IAsyncDisposable
     private readonly DerivedData _derived;
     private readonly LedgerIndexer _indexer;
     private readonly LedgerSequencer _sequencer;
+    private readonly SharedWriter _shared;
     private readonly RecordReader _records;
     private readonly LedgerReader _reader;
     private readonly ClaimRegistry _claims;
@@ -55,6 +56,7 @@ public sealed class SealLedger : IAsyncDisposable
         _sequencer = new LedgerSequencer(
             options, new BatchSealer(appender, authority, _metrics, time), clock, new SegmentPool(options.EntriesPerSegmentMax, _claims),
             _indexer, fault, recovered.Edge, recovered.Head, _metrics, logger);
+        _shared = new SharedWriter(CreateWriter(), fault);
         _sequencing = Task.Run(_sequencer.RunAsync);
         _indexing = _indexer.RunAsync();
         _ = StopOnFaultAsync();
@@ -128,8 +130,18 @@ public sealed class SealLedger : IAsyncDisposable
         return new RecordVerification(storage, authority, options).RunAsync(progress, cancellationToken);
     }
 
-    /// <summary>A writer for one call.</summary>
+    /// <summary>A writer for one call that brings many documents.</summary>
     public LedgerWriter CreateWriter() => new(_sequencer);
+
+    /// <summary>
+    /// Seals one document with a receipt of its own: waits for room in a batch, and then until the batch is durable and the document's
+    /// proof is verified.
+    /// </summary>
+    /// <param name="document">The document. Its claim, if it has one, belongs to the ledger once the document is in a batch.</param>
+    /// <param name="cancellationToken">Ends the waiting; a document that is in a batch may be sealed all the same.</param>
+    /// <exception cref="ArgumentException">No entry can have these fields, or the claim is spent, or another ledger's.</exception>
+    public ValueTask<SealOutcome> SealAsync(in DocumentSeal document, CancellationToken cancellationToken) =>
+        _shared.SealAsync(new WaitingDocument(document), cancellationToken);
 
     /// <summary>Claims an idempotency key for a document, before it is added.</summary>
     /// <param name="idempotencyKeySha256">SHA-256 of the key.</param>
@@ -198,6 +210,7 @@ public sealed class SealLedger : IAsyncDisposable
 
         _sequencer.Stop();
         await _sequencing;
+        await _shared.CompleteAsync();
         _indexer.Complete();
         await _indexing;
         _records.Dispose();

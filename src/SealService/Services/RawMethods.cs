@@ -14,8 +14,8 @@ internal static class RawMethods
     private const string SealingName = "seal.v1.Sealing";
     private const string VerificationName = "seal.v1.Verification";
 
-    public static readonly Method<ReadOnlySequence<byte>, SealDocumentResponse> SealDocument =
-        new(MethodType.ClientStreaming, SealingName, "SealDocument", Marshallers.Raw, ForMessage<SealDocumentResponse>());
+    public static readonly Method<ReadOnlySequence<byte>, SealDocumentAnswer> SealDocument =
+        new(MethodType.ClientStreaming, SealingName, "SealDocument", Marshallers.Raw, SealDocumentAnswer.Marshaller);
 
     public static readonly Method<ReadOnlySequence<byte>, SealingAnswer> SealDocuments =
         new(MethodType.DuplexStreaming, SealingName, "SealDocuments", Marshallers.Raw, SealingAnswer.Marshaller);

@@ -51,7 +51,7 @@ internal sealed class SealingService(LedgerDirectory ledgers, LimitOptions limit
 
     private static RpcException NotFound(string message) => new(new Status(StatusCode.NotFound, message));
 
-    private Task<SealDocumentResponse> SealDocumentAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerCallContext context) =>
+    private Task<SealDocumentAnswer> SealDocumentAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerCallContext context) =>
         new SealDocumentCall(ledgers, limits, drain, requests).RunAsync(context.CancellationToken);
 
     private async Task SealDocumentsAsync(ServerStreamReader<ReadOnlySequence<byte>> requests, ServerStreamWriter<SealingAnswer> responses, ServerCallContext context)

@@ -117,24 +117,15 @@ internal readonly struct SealingAnswer
         context.Complete();
     }
 
-    // SealedDocument { 1: ref  2: receipt { 1: entry  2: index  3: inclusion_proof (repeated)  4: checkpoint }  3: already_sealed }
+    // SealedDocument { 1: ref  2: receipt  3: already_sealed }
     private void WriteSealed(SerializationContext context, Receipt receipt)
     {
-        var proofSize = receipt.InclusionProof.Length * ProtobufWriter.SizeOfBytes(MerkleHash.Size);
-        var receiptSize = ProtobufWriter.SizeOfBytes(receipt.Entry.Length) + ProtobufWriter.SizeOfVarintField((ulong)receipt.Index) + proofSize
-            + ProtobufWriter.SizeOfBytes(receipt.Checkpoint.Length);
+        var receiptSize = ReceiptWriter.GetSize(receipt);
         var size = ProtobufWriter.SizeOfVarintField(_reference) + ProtobufWriter.SizeOfBytes(receiptSize) + ProtobufWriter.SizeOfVarintField(_alreadySealed ? 1u : 0);
         var writer = Begin(context, SealedField, size);
         writer.WriteVarintField(1, _reference);
         writer.WriteLength(2, receiptSize);
-        writer.WriteBytesField(1, receipt.Entry.Span);
-        writer.WriteVarintField(2, (ulong)receipt.Index);
-        foreach (ref readonly var hash in receipt.InclusionProof.Span)
-        {
-            writer.WriteBytesField(3, hash.AsSpan());
-        }
-
-        writer.WriteBytesField(4, receipt.Checkpoint.Span);
+        ReceiptWriter.Write(ref writer, receipt);
         writer.WriteVarintField(3, _alreadySealed ? 1u : 0);
         writer.Flush();
         context.Complete();

@@ -204,17 +204,4 @@ public sealed class ReceiptGroupTests
 
         return message;
     }
-
-    private sealed class BufferContext(IBufferWriter<byte> output) : SerializationContext
-    {
-        public int Announced { get; private set; }
-
-        public override void SetPayloadLength(int payloadLength) => Announced = payloadLength;
-
-        public override IBufferWriter<byte> GetBufferWriter() => output;
-
-        public override void Complete()
-        {
-        }
-    }
 }

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using Grpc.Core;
 using Grpc.Server;
-using Seal.V1;
 using SealService.Configuration;
 using SealService.Hosting;
 using SealService.Ledger;
@@ -17,7 +16,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
 {
     private readonly DocumentFields _fields = new();
 
-    public async Task<SealDocumentResponse> RunAsync(CancellationToken cancellationToken)
+    public async Task<SealDocumentAnswer> RunAsync(CancellationToken cancellationToken)
     {
         HostedLedger? ledger = null;
         using var hash = new Sha256Incremental();
@@ -44,7 +43,9 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
             throw BadRequest.Of("header.document.expected_sha256", $"is {expected}, but the document's SHA-256 is {digest}");
         }
 
-        return await SealAsync(ledger.Ledger, digest, size, cancellationToken);
+        return _fields.IdempotencyKeySha256 is { } key
+            ? await SealOnceAsync(ledger.Ledger, key, digest, size, cancellationToken)
+            : Answer(await AddAsync(ledger.Ledger, digest, size, claim: null, cancellationToken));
     }
 
     // SealDocumentRequest { 1: header { 1: ledger  2: document }  2: chunk }
@@ -105,9 +106,9 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
         return chunk.Length;
     }
 
-    private async Task<SealDocumentResponse> SealAsync(SealLedger ledger, MerkleHash digest, long size, CancellationToken cancellationToken)
+    private async ValueTask<SealDocumentAnswer> SealOnceAsync(SealLedger ledger, MerkleHash key, MerkleHash digest, long size, CancellationToken cancellationToken)
     {
-        while (_fields.IdempotencyKeySha256 is { } key)
+        while (true)
         {
             var result = await ledger.ClaimAsync(key, digest, cancellationToken).Mapped();
             switch (result.Outcome)
@@ -115,7 +116,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
                 case ClaimOutcome.Claimed:
                     using (result.Claim)
                     {
-                        return await AddAsync(ledger, digest, size, result.Claim, cancellationToken);
+                        return Answer(await AddAsync(ledger, digest, size, result.Claim, cancellationToken));
                     }
 
                 case ClaimOutcome.Conflict:
@@ -124,44 +125,17 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
                     var index = result.Outcome == ClaimOutcome.Sealed ? result.Index : await new ValueTask<long?>(result.WaitForIndexAsync(cancellationToken)).Mapped();
                     if (index is { } found)
                     {
-                        return new SealDocumentResponse { Receipt = (await ledger.ReadReceiptAsync(found, cancellationToken)).ToMessage(), AlreadySealed = true };
+                        return new SealDocumentAnswer(await ledger.ReadReceiptAsync(found, cancellationToken), AlreadySealed: true);
                     }
 
                     break; // the other call's batch failed: the key is free again
             }
         }
-
-        return await AddAsync(ledger, digest, size, claim: null, cancellationToken);
     }
 
-    private async Task<SealDocumentResponse> AddAsync(SealLedger ledger, MerkleHash digest, long size, Claim? claim, CancellationToken cancellationToken)
-    {
-        using var writer = ledger.CreateWriter();
-        while (!TryAdd(writer, digest, size, claim))
-        {
-            if (!await writer.WaitToEnterAsync(cancellationToken))
-            {
-                throw new RpcException(new Status(StatusCode.Unavailable, "The ledger takes no more documents: the server is stopping. The document was not sealed."));
-            }
-        }
-
-        writer.Complete();
-        using var segment = await writer.ReadSealedAsync(cancellationToken) ?? throw new InvalidOperationException("A document that was added was not answered.");
-        return segment.Failure is { } failure
-            ? throw LedgerStatus.ToRpcException(failure)
-            : new SealDocumentResponse { Receipt = segment.GetReceipt(0).ToMessage() };
-    }
-
-    private bool TryAdd(LedgerWriter writer, in MerkleHash digest, long size, Claim? claim)
-    {
-        if (!writer.TryEnter())
-        {
-            return false;
-        }
-
-        try
-        {
-            return writer.TryAdd(0, new DocumentSeal
+    private ValueTask<SealOutcome> AddAsync(SealLedger ledger, in MerkleHash digest, long size, Claim? claim, CancellationToken cancellationToken) =>
+        ledger.SealAsync(
+            new DocumentSeal
             {
                 Kind = EntryKind.Document,
                 Digest = digest.AsSpan(),
@@ -169,11 +143,10 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
                 DocumentId = _fields.DocumentId,
                 MetadataCommitment = _fields.MetadataCommitment,
                 Claim = claim,
-            });
-        }
-        finally
-        {
-            writer.Leave();
-        }
-    }
+            },
+            cancellationToken);
+
+    private static SealDocumentAnswer Answer(SealOutcome outcome) => outcome.Failure is { } failure
+        ? throw LedgerStatus.ToRpcException(failure)
+        : new SealDocumentAnswer(outcome.Receipt!, AlreadySealed: false);
 }
