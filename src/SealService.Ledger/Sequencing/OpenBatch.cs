@@ -10,7 +10,7 @@ internal sealed class OpenBatch(int entriesMax, int bytesMax, long floorUnixMs)
 
     private readonly AsyncSignal _drained = new();
     private readonly Lock _lock = new();
-    private readonly List<LedgerWriter> _waiters = []; // guarded by _lock
+    private readonly HashSet<LedgerWriter> _waiters = []; // guarded by _lock
     private readonly List<Segment> _segments = []; // guarded by _lock until drained, then owned by the sequencer
     private int _inside; // writers inside, and Closed; interlocked
     private int _entries; // reserved; interlocked

@@ -19,6 +19,8 @@ internal sealed class SharedWriter
     private readonly ConcurrentQueue<WaitingDocument> _added = new(); // not yet settled, in the order of their entries
     private readonly LedgerFault _fault;
     private readonly Task _settling;
+    private ulong _addedCount; // owned by whoever has the turn
+    private ulong _settledCount; // owned by the settling loop
 
     public SharedWriter(LedgerWriter writer, LedgerFault fault)
     {
@@ -69,10 +71,11 @@ internal sealed class SharedWriter
 
         try
         {
-            bool added = _writer.TryAdd(0, document.ToSeal());
+            bool added = _writer.TryAdd(_addedCount, document.ToSeal());
             if (added)
             {
                 _added.Enqueue(document); // before the segment can be sealed
+                _addedCount++;
             }
 
             return added;
@@ -85,22 +88,23 @@ internal sealed class SharedWriter
 
     private async Task SettleAsync()
     {
-        try
+        while (await _writer.ReadSealedAsync(CancellationToken.None) is { } segment)
         {
-            while (await _writer.ReadSealedAsync(CancellationToken.None) is { } segment)
+            using (segment)
             {
-                using (segment)
+                try
                 {
                     Settle(segment);
                 }
+#pragma warning disable CA1031 // whatever it is, nobody may wait for ever, and nobody may get another's receipt
+                catch (Exception exception)
+                {
+                    _fault.Raise(exception);
+                    FailAll(exception);
+                }
+#pragma warning restore CA1031
             }
         }
-#pragma warning disable CA1031 // whatever it is, callers whose documents are sealed would wait for ever
-        catch (Exception exception)
-        {
-            _fault.Raise(exception);
-        }
-#pragma warning restore CA1031
     }
 
     private void Settle(SealedSegment segment)
@@ -108,12 +112,23 @@ internal sealed class SharedWriter
         for (int i = 0; i < segment.Count; i++)
         {
             SealOutcome outcome = segment.Failure is { } failure ? SealOutcome.Failed(failure) : SealOutcome.Sealed(segment.GetReceipt(i));
-            if (!_added.TryDequeue(out WaitingDocument? document))
+            if (segment.References[i] != _settledCount || !_added.TryDequeue(out WaitingDocument? document))
             {
-                throw new InvalidOperationException("An entry was sealed that nobody added.");
+                throw new InvalidOperationException($"Document {segment.References[i]} was sealed, where {_settledCount} was expected.");
             }
 
+            _settledCount++;
             document.Settle(outcome);
+        }
+    }
+
+    /// <summary>The ledger takes no more: what comes after this comes from batches that were open or being sealed, and fails here too.</summary>
+    private void FailAll(Exception exception)
+    {
+        LedgerFailure failure = new(LedgerError.StateUnknown, "The receipt could not be made: whether the document is sealed is not known.", exception);
+        while (_added.TryDequeue(out WaitingDocument? document))
+        {
+            document.Settle(SealOutcome.Failed(failure));
         }
     }
 }

@@ -18,14 +18,19 @@ internal static partial class DirectIo
     /// <returns>False when it can't: writes go through the page cache, and need no alignment.</returns>
     public static bool TryEnable(SafeFileHandle file)
     {
-        if (!OperatingSystem.IsLinux())
-        {
-            return false;
-        }
-
-        int flags = fcntl(file, F_GETFL, 0);
+        int flags = GetFlags(file);
         return flags >= 0 && fcntl(file, F_SETFL, flags | DirectFlag) == 0;
     }
+
+    /// <summary>From here on a file is written through the page cache again.</summary>
+    /// <returns>False when it was all the time.</returns>
+    public static bool TryDisable(SafeFileHandle file)
+    {
+        int flags = GetFlags(file);
+        return flags >= 0 && (flags & DirectFlag) != 0 && fcntl(file, F_SETFL, flags & ~DirectFlag) == 0;
+    }
+
+    private static int GetFlags(SafeFileHandle file) => OperatingSystem.IsLinux() ? fcntl(file, F_GETFL, 0) : -1;
 
     // One of the few flags that are not the same on all of Linux's processors.
     private static int DirectFlag => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000

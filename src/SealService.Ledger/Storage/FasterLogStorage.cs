@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using FASTER.core;
 using Microsoft.Extensions.Logging;
 
@@ -13,7 +14,7 @@ namespace SealService.Ledger.Storage;
 /// <remarks>
 /// What FasterLog leaves open is closed here: every commit's metadata is flushed before it is acknowledged; each commit
 /// carries the address of its last record as its cookie, so that a scan knows where it must arrive; recovery that finds less
-/// than was acknowledged is refused; new segment files are made durable in their directory; every wait has its end.
+/// than was acknowledged is refused; a segment's name is durable with its first write (<see cref="LogDevice"/>); every wait has its end.
 /// </remarks>
 public sealed class FasterLogStorage : ILedgerStorage
 {
@@ -27,7 +28,6 @@ public sealed class FasterLogStorage : ILedgerStorage
     private readonly LogDevice _device;
     private readonly FasterLog _log;
     private long _lastRecordAddress; // 0: none; owned by Open, later by the appender
-    private long _durableSegment = -1; // owned by the appender
     private Exception? _failure; // owned by the appender
 
     private FasterLogStorage(string folder, FasterLogStorageOptions options, FolderLock folderLock, ILogger logger)
@@ -129,7 +129,6 @@ public sealed class FasterLogStorage : ILedgerStorage
 
             await _log.WaitForCommitAsync(tail, commitNumber, cancellationToken);
             await _commits.WaitForAsync(commitNumber, cancellationToken);
-            FlushDirectoryOfNewSegment(tail);
             _lastRecordAddress = address;
             return address;
         }
@@ -209,7 +208,16 @@ public sealed class FasterLogStorage : ILedgerStorage
         _log.Dispose();
         _device.Dispose();
         _commits.Dispose();
-        _lock.Dispose();
+        if (_device.HasEnded)
+        {
+            _lock.Dispose();
+        }
+        else
+        {
+            // A write that hangs may still reach the disk: until the process ends nobody else may open the folder.
+            GCHandle.Alloc(_lock);
+        }
+
         return ValueTask.CompletedTask;
     }
 
@@ -282,16 +290,6 @@ public sealed class FasterLogStorage : ILedgerStorage
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
             throw new LedgerDamagedException($"The record log can't be read behind {Describe(reached)}. Nothing was changed.", exception);
-        }
-    }
-
-    private void FlushDirectoryOfNewSegment(long tail)
-    {
-        long segment = tail / _options.SegmentBytes;
-        if (segment != _durableSegment)
-        {
-            Fsync.Directory(_recordsFolder);
-            _durableSegment = segment;
         }
     }
 

@@ -7,6 +7,7 @@ namespace SealService.Ledger.Storage;
 /// <summary>
 /// The files of a FasterLog, <c>PATH.N</c> for segment <em>N</em>. A write is durable before it is called back; it goes past the page cache
 /// where the file system can (<see cref="DirectIo"/>): what is written once and seldom read would only push out what is read.
+/// A file's name is durable with the first write.
 /// </summary>
 /// <remarks>
 /// FASTER's own device writes through the page cache with O_SYNC, on the pool's threads. This one has a thread of its own, which writes
@@ -15,6 +16,10 @@ namespace SealService.Ledger.Storage;
 internal sealed unsafe class LogDevice : StorageDeviceBase
 {
     private const uint Failed = uint.MaxValue;
+    private const int EINVAL = 22;
+
+    // A disk that died may never finish a write.
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<int, SafeFileHandle> _readers = new();
     private readonly object _monitor = new(); // a BlockingCollection's reader spins before it blocks
@@ -68,7 +73,10 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
     public override void RemoveSegmentAsync(int segment, AsyncCallback callback, IAsyncResult result) =>
         throw new NotSupportedException("A ledger's records are never removed.");
 
-    /// <summary>Ends when all writes are done.</summary>
+    /// <summary>Whether no write is under way any more; after <see cref="Dispose"/>.</summary>
+    public bool HasEnded { get; private set; }
+
+    /// <summary>Ends when all writes are done, or when the wait for that is over.</summary>
     public override void Dispose()
     {
         lock (_monitor)
@@ -77,8 +85,7 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
             Monitor.Pulse(_monitor);
         }
 
-        _writer.Join();
-        _file?.Dispose();
+        HasEnded = _writer.Join(EndPatience);
         foreach (SafeFileHandle reader in _readers.Values)
         {
             reader.Dispose();
@@ -106,6 +113,8 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
             bool isDurable = _failure is null;
             write.Callback(isDurable ? 0 : Failed, isDurable ? (uint)write.Length : 0, write.Context);
         }
+
+        _file?.Dispose();
     }
 
     private bool TryTake(out Write write)
@@ -124,7 +133,8 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
     private void WriteDurably(in Write write)
     {
         string path = GetSegmentFilename(FileName, write.Segment);
-        if (_file is null || _segment != write.Segment)
+        bool opens = _file is null || _segment != write.Segment;
+        if (opens)
         {
             _file?.Dispose();
             _file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
@@ -132,8 +142,22 @@ internal sealed unsafe class LogDevice : StorageDeviceBase
             _segment = write.Segment;
         }
 
-        RandomAccess.Write(_file, new ReadOnlySpan<byte>((void*)write.Source, write.Length), write.Offset);
-        Fsync.Data(_file, path);
+        ReadOnlySpan<byte> bytes = new((void*)write.Source, write.Length);
+        try
+        {
+            RandomAccess.Write(_file!, bytes, write.Offset);
+        }
+        catch (IOException exception) when (exception.HResult == EINVAL && DirectIo.TryDisable(_file!))
+        {
+            // Some file systems take the flag but not the write; and the rest of one that stopped halfway need not be aligned.
+            RandomAccess.Write(_file!, bytes, write.Offset);
+        }
+
+        Fsync.Data(_file!, path);
+        if (opens)
+        {
+            Fsync.Directory(Path.GetDirectoryName(path)!);
+        }
     }
 
     /// <summary>Reads as much as there is.</summary>

@@ -44,41 +44,6 @@ public static class Sha256
         return hash;
     }
 
-    /// <summary>Hashes records of one size that lie one after another, side by side where it pays.</summary>
-    /// <param name="records">The records.</param>
-    /// <param name="recordBytes">The size of each; at least 1.</param>
-    /// <param name="hashes">One for each record.</param>
-    /// <exception cref="ArgumentException">The records are not as many as the hashes.</exception>
-    [SkipLocalsInit]
-    public static unsafe void HashRecords(ReadOnlySpan<byte> records, int recordBytes, Span<MerkleHash> hashes)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(recordBytes, 1);
-        if (records.Length != (long)recordBytes * hashes.Length)
-        {
-            throw new ArgumentException($"{hashes.Length} records of {recordBytes} bytes do not have {records.Length} bytes.", nameof(records));
-        }
-
-        byte* slots = stackalloc byte[ShortMessageLanes.SlotsBytes];
-        ShortMessageLanes lanes = new(slots);
-        while (ShortMessageLanes.Pay(hashes.Length) && recordBytes <= ShortMessageLanes.MessageBytesMax)
-        {
-            int count = Math.Min(hashes.Length, Sha256Lanes.Count);
-            for (int i = 0; i < count; i++)
-            {
-                lanes.Add(records[0], records[1..recordBytes]);
-                records = records[recordBytes..];
-            }
-
-            lanes.Finish(hashes);
-            hashes = hashes[count..];
-        }
-
-        for (int i = 0; i < hashes.Length; i++)
-        {
-            hashes[i] = HashData(records.Slice(i * recordBytes, recordBytes));
-        }
-    }
-
     internal static unsafe void Update(SHA256_CTX* context, byte* input, int length)
     {
         int ok = length <= WithoutTransitionBytesMax

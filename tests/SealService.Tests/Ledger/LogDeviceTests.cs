@@ -56,6 +56,20 @@ public sealed unsafe class LogDeviceTests
     }
 
     [Fact]
+    public void Write_FileSystemRefusesItPastThePageCache_GoesThroughIt()
+    {
+        // One that takes the flag and refuses the write; here because its length is odd.
+        using TemporaryFolder folder = new();
+        byte[] bytes = new byte[Sector + 100];
+        new Random(3).NextBytes(bytes);
+        using LogDevice device = Open(folder);
+        Assert.Equal((0u, (uint)bytes.Length), Write(device, 0, bytes));
+        Assert.Equal((0u, (uint)Sector), Write(device, Sector, bytes.AsSpan(0, Sector)));
+        Assert.Null(device.Failure);
+        Assert.Equal([.. bytes[..Sector], .. bytes[..Sector]], File.ReadAllBytes(folder["log.0"]));
+    }
+
+    [Fact]
     public void Write_ThatFails_FailsAllThatFollow()
     {
         using TemporaryFolder folder = new();

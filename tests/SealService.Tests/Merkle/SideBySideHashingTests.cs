@@ -15,37 +15,6 @@ public sealed class SideBySideHashingTests
     private const int RunCount = 300;
 
     [Fact]
-    public void Compress_SixteenMessages_EachAgreesWithDotNet()
-    {
-        Assert.SkipUnless(Sha256Lanes.IsSupported, "This processor has no AVX-512.");
-        byte[] messages = SeededRandom.Create().NextBytes(Sha256Lanes.Count * 55);
-        MerkleHash[] hashes = new MerkleHash[Sha256Lanes.Count];
-        Sha256.HashRecords(messages, 55, hashes);
-        for (int i = 0; i < hashes.Length; i++)
-        {
-            Assert.Equal(SHA256.HashData(messages.AsSpan(i * 55, 55)), hashes[i].ToArray());
-        }
-    }
-
-    [Fact]
-    public void HashRecords_AnyCountAndSize_AgreesWithDotNet()
-    {
-        Random random = SeededRandom.Create();
-        for (int run = 0; run < RunCount; run++)
-        {
-            int size = random.Next(1, 600);
-            byte[] records = random.NextBytes(size * random.Next(40));
-            MerkleHash[] hashes = new MerkleHash[records.Length / size];
-            Sha256.HashRecords(records, size, hashes);
-            Assert.All(hashes, (hash, i) => Assert.Equal(SHA256.HashData(records.AsSpan(i * size, size)), hash.ToArray()));
-        }
-    }
-
-    [Fact]
-    public void HashRecords_RecordsAreNotAsManyAsHashes_Throws() =>
-        Assert.Throws<ArgumentException>(() => Sha256.HashRecords(new byte[65], 33, new MerkleHash[2]));
-
-    [Fact]
     public void HashLeaves_AnyEntriesInABundleOrApart_AgreesWithDotNet()
     {
         Random random = SeededRandom.Create();

@@ -40,9 +40,8 @@ internal readonly ref struct EntryKeys
         ReadOnlySpan<byte> documentId = default;
         ReadOnlySpan<byte> idempotencyKey = default;
         int at = 0;
-        while (at < entry.Length && entry[at] <= LastTag)
+        while (at < entry.Length && ReadVarint(entry, ref at) is <= LastTag and uint tag)
         {
-            byte tag = entry[at++];
             uint value = ReadVarint(entry, ref at);
             if ((tag & WireTypeMask) == LengthDelimited)
             {
