@@ -52,7 +52,7 @@ internal sealed record EchoThreshold(EchoTarget Target, EchoTarget Reference, do
     public static IReadOnlyList<EchoThreshold> All { get; } =
     [
         new(EchoTarget.RawUnary, EchoTarget.BareUnary, 0.85),
-        new(EchoTarget.Unary, EchoTarget.BareUnary, 0.8),
+        new(EchoTarget.Unary, EchoTarget.BareUnary, 0.85),
         new(EchoTarget.Unary, EchoTarget.CppUnary, 1),
         new(EchoTarget.Stream, EchoTarget.HandStream, 0.5),
         new(EchoTarget.GeneratedStreams, EchoTarget.HandStreams, 0.5),

@@ -65,7 +65,10 @@ internal readonly ref struct EntryKeys
     }
 
     /// <summary>The value, if it is a length; what is longer is passed over.</summary>
-    private static uint ReadVarint(ReadOnlySpan<byte> entry, ref int at)
+    private static uint ReadVarint(ReadOnlySpan<byte> entry, ref int at) =>
+        at < entry.Length && entry[at] < 0x80 ? entry[at++] : ReadLongVarint(entry, ref at);
+
+    private static uint ReadLongVarint(ReadOnlySpan<byte> entry, ref int at)
     {
         uint value = 0;
         for (int shift = 0; at < entry.Length; shift += 7)
