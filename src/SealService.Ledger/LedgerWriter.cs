@@ -127,7 +127,7 @@ public sealed class LedgerWriter : IDisposable
         }
         finally
         {
-            batch.Unpin(); // or the sequencer would wait for ever; it hashes the entries again, and refuses what does not agree
+            batch.Unpin(); // or the sequencer would wait for ever; it refuses a segment whose entries were not all hashed
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     private long _unwrittenBytes; // of records that are signed; interlocked
 
     /// <summary>
-    /// 1 lines the entries up and hashes them again, 2 extends the tree, 3 has its head signed. Nothing is persisted.
+    /// 1 lines the entries up and checks that they are what was hashed, 2 extends the tree, 3 has its head signed. Nothing is persisted.
     /// </summary>
     /// <param name="segments">The batch; none is empty.</param>
     /// <param name="edge">The tree so far.</param>
@@ -98,8 +98,8 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
     }
 
     /// <summary>
-    /// Copies the segments' entries into the record and computes each leaf hash from the copy. A bit that flipped in either
-    /// place since the writer hashed the entry shows here, before anything is signed.
+    /// Copies the segments' entries into the record, and their leaf hashes into a row. A bit that flipped in either place since the writer
+    /// hashed the entries shows here, before anything is signed.
     /// </summary>
     private static void LineUp(IReadOnlyList<Segment> segments, long firstIndex, byte[] buffer, MerkleHash[] leafHashes)
     {
@@ -107,14 +107,9 @@ internal sealed class BatchSealer(RecordAppender appender, CheckpointAuthority a
         int position = 0;
         foreach (Segment segment in segments)
         {
-            segment.EntryBundle.CopyTo(buffer.AsSpan(at));
-            Span<MerkleHash> hashes = leafHashes.AsSpan(position, segment.Count);
-            TreeHasher.HashLeaves(buffer.AsSpan(at, segment.EntryBundle.Length), hashes);
-            int equal = segment.LeafHashes.CommonPrefixLength(hashes);
-            if (equal < segment.Count)
+            if (!segment.TryCopy(buffer.AsSpan(at), leafHashes.AsSpan(position)))
             {
-                throw new LedgerException(
-                    $"Entry {firstIndex + position + equal} changed in memory: its leaf hash was {segment.LeafHashes[equal]} and is {hashes[equal]}.");
+                throw new LedgerException($"Entries changed in memory after they were hashed: some of the {segment.Count} from {firstIndex + position} on.");
             }
 
             at += segment.EntryBundle.Length;

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Runtime.InteropServices;
+using SealService.Ledger.Storage;
 using SealService.Merkle;
 
 namespace SealService.Ledger.Sequencing;
@@ -11,7 +13,7 @@ namespace SealService.Ledger.Sequencing;
 /// </summary>
 internal sealed class Segment : IDisposable
 {
-    public const int EntryPrefixBytes = Storage.RecordCodec.EntryPrefixBytes;
+    public const int EntryPrefixBytes = RecordCodec.EntryPrefixBytes;
 
     // The first entries take exactly what they need, so that a thousand callers with one document each fit into a batch;
     // later ones take more at once, so that a busy writer does not touch the shared counters for each.
@@ -36,6 +38,8 @@ internal sealed class Segment : IDisposable
     private int _capacity; // of the four columns above
     private int _count;
     private int _leafHashCount;
+    private uint _entriesChecksum; // CRC-32C of the entries that have a leaf hash, with their lengths
+    private uint _leavesChecksum; // CRC-32C of the leaf hashes
     private int _entriesBytes;
     private int _reservedEntries;
     private int _reservedBytes;
@@ -92,6 +96,8 @@ internal sealed class Segment : IDisposable
         _batch = batch;
         _count = 0;
         _leafHashCount = 0;
+        _entriesChecksum = 0;
+        _leavesChecksum = 0;
         _entriesBytes = 0;
         _reservedEntries = 1;
         _reservedBytes = firstEntryBytes + EntryPrefixBytes;
@@ -172,8 +178,23 @@ internal sealed class Segment : IDisposable
     public void HashLeaves()
     {
         int begin = _leafHashCount == 0 ? 0 : _entryEnds[_leafHashCount - 1];
-        TreeHasher.HashLeaves(EntryBundle[begin..], _leafHashes.AsSpan(_leafHashCount, _count - _leafHashCount));
+        ReadOnlySpan<byte> entries = EntryBundle[begin..];
+        Span<MerkleHash> hashes = _leafHashes.AsSpan(_leafHashCount, _count - _leafHashCount);
+        TreeHasher.HashLeaves(entries, hashes);
+        _entriesChecksum = Crc32C.Append(_entriesChecksum, entries);
+        _leavesChecksum = Crc32C.Append(_leavesChecksum, MemoryMarshal.AsBytes(hashes));
         _leafHashCount = _count;
+    }
+
+    /// <summary>Copies the entries, as an entry bundle, and their leaf hashes, and checks that the copies are what was hashed.</summary>
+    /// <returns>False when a bit has changed on either side since <see cref="HashLeaves"/>, or an entry was not hashed.</returns>
+    public bool TryCopy(Span<byte> entries, Span<MerkleHash> leafHashes)
+    {
+        EntryBundle.CopyTo(entries);
+        LeafHashes.CopyTo(leafHashes);
+        return _leafHashCount == _count
+            && Crc32C.Compute(entries[.._entriesBytes]) == _entriesChecksum
+            && Crc32C.Compute(MemoryMarshal.AsBytes(leafHashes[.._count])) == _leavesChecksum;
     }
 
     /// <summary>

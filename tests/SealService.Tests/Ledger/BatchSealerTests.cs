@@ -57,6 +57,26 @@ public sealed class BatchSealerTests : IDisposable
     }
 
     [Fact]
+    public async Task Seal_LeafHashChangedInMemory_IsNeitherSignedNorWritten()
+    {
+        Segment segment = MakeSegment(4);
+        for (int i = 0; i < 4 * MerkleHash.Size; i++)
+        {
+            FlipLeaf(segment, i);
+            await ExpectRefusedAsync(segment, new CompactRange(), EmptyHead);
+            FlipLeaf(segment, i);
+        }
+    }
+
+    [Fact]
+    public async Task Seal_EntryThatWasNotHashed_IsNeitherSignedNorWritten()
+    {
+        Segment segment = MakeSegment(4);
+        Add(segment, 5);
+        await ExpectRefusedAsync(segment, new CompactRange(), EmptyHead);
+    }
+
+    [Fact]
     public async Task Seal_TreeIsNotThatOfTheLastHead_IsNeitherSignedNorWritten()
     {
         CompactRange other = new();
@@ -73,11 +93,12 @@ public sealed class BatchSealerTests : IDisposable
         Assert.Equal(0, _storage.Count);
     }
 
-    private static void Flip(Segment segment, int position)
-    {
-        ReadOnlySpan<byte> entries = segment.EntryBundle;
-        MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(entries), entries.Length)[position] ^= 1;
-    }
+    private static void Flip(Segment segment, int position) => Flip(segment.EntryBundle, position);
+
+    private static void FlipLeaf(Segment segment, int position) => Flip(MemoryMarshal.AsBytes(segment.LeafHashes), position);
+
+    private static void Flip(ReadOnlySpan<byte> bytes, int position) =>
+        MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(bytes), bytes.Length)[position] ^= 1;
 
     private static Segment MakeSegment(int entries)
     {
@@ -86,13 +107,18 @@ public sealed class BatchSealerTests : IDisposable
         segment.Begin(writer: null!, new OpenBatch(1000, 1_000_000, 0), 0, 1000);
         for (int i = 0; i < entries; i++)
         {
-            LogEntry entry = Document(Digest(i)).ToUnsaltedEntry(1000);
-            int entryBytes = LogEntryCodec.GetSize(entry);
-            Assert.True(segment.TryReserve(entryBytes, 1000));
-            segment.Add((ulong)i, entry, entryBytes, claim: null);
+            Add(segment, i);
         }
 
         segment.HashLeaves(); // as its writer does before it leaves
         return segment;
+    }
+
+    private static void Add(Segment segment, int reference)
+    {
+        LogEntry entry = Document(Digest(reference)).ToUnsaltedEntry(1000);
+        int entryBytes = LogEntryCodec.GetSize(entry);
+        Assert.True(segment.TryReserve(entryBytes, 1000));
+        segment.Add((ulong)reference, entry, entryBytes, claim: null);
     }
 }

@@ -18,11 +18,27 @@ public sealed class RecordCodecTests
     [Fact]
     public void Crc32C_InPieces_IsThatOfTheWhole()
     {
-        byte[] bytes = [.. Enumerable.Range(0, 100).Select(i => (byte)(i * 37))];
+        byte[] bytes = Pattern(1000);
         for (int first = 0; first <= bytes.Length; first++)
         {
             uint checksum = Crc32C.Append(Crc32C.Append(0, bytes.AsSpan(..first)), bytes.AsSpan(first..));
             Assert.Equal(Crc32C.Compute(bytes), checksum);
+        }
+    }
+
+    [Fact]
+    public void Crc32C_AnyLength_IsThatOfTheDefinition()
+    {
+        byte[] bytes = Pattern(2000);
+        uint expected = uint.MaxValue;
+        for (int length = 0; length < bytes.Length; length++)
+        {
+            Assert.Equal(~expected, Crc32C.Compute(bytes.AsSpan(..length)));
+            expected ^= bytes[length];
+            for (int bit = 0; bit < 8; bit++)
+            {
+                expected = (expected >> 1) ^ ((expected & 1) * 0x82F63B78u);
+            }
         }
     }
 
@@ -93,6 +109,8 @@ public sealed class RecordCodecTests
             }
         }
     }
+
+    private static byte[] Pattern(int length) => [.. Enumerable.Range(0, length).Select(i => (byte)((i * 37) ^ (i >> 3)))];
 
     private static byte[] Make(long firstIndex, int count)
     {
