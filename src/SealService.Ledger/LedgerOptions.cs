@@ -31,6 +31,18 @@ public sealed record LedgerOptions
     public int EntriesForIntervalMin { get; init; } = 64;
 
     /// <summary>
+    /// After a batch of at least <see cref="EntriesForLongIntervalMin"/> entries this takes the place of <see cref="BatchInterval"/>, if it is
+    /// longer and as long as entries keep coming. Default: 12 ms.
+    /// </summary>
+    public TimeSpan LongBatchInterval { get; init; } = TimeSpan.FromMilliseconds(12);
+
+    /// <summary>
+    /// So many entries in a batch say that documents come as fast as the processor can take them, and that each batch less leaves more of it
+    /// to them. Default: 6,144.
+    /// </summary>
+    public int EntriesForLongIntervalMin { get; init; } = 6 * 1024;
+
+    /// <summary>
     /// The most bytes of entries that one batch takes, with their two-byte length prefixes. A batch is one storage record, so
     /// this and <see cref="RecordOverheadBytesMax"/> must fit into <c>ILedgerStorage.RecordBytesMax</c>. Default: 3.5 MiB.
     /// </summary>
@@ -101,6 +113,8 @@ public sealed record LedgerOptions
         RequireRange(EntriesBesideWriteMin, 0, int.MaxValue, nameof(EntriesBesideWriteMin));
         Require(BatchInterval >= TimeSpan.Zero && BatchInterval.TotalSeconds <= 10, nameof(BatchInterval), $"must be from 0 to 10 s, but is {BatchInterval}");
         RequireRange(EntriesForIntervalMin, 0, int.MaxValue, nameof(EntriesForIntervalMin));
+        Require(LongBatchInterval >= TimeSpan.Zero && LongBatchInterval.TotalSeconds <= 10, nameof(LongBatchInterval), $"must be from 0 to 10 s, but is {LongBatchInterval}");
+        RequireRange(EntriesForLongIntervalMin, EntriesForIntervalMin, int.MaxValue, nameof(EntriesForLongIntervalMin));
         // One entry of the greatest size must fit, or its writer would wait for ever.
         RequireRange(BatchBytesMax, 4 * 1024, 1 << 28, nameof(BatchBytesMax));
         RequireRange(EntriesPerSegmentMax, 1, 1 << 20, nameof(EntriesPerSegmentMax));

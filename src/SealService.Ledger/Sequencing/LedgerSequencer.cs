@@ -114,12 +114,31 @@ internal sealed class LedgerSequencer
             await _writing;
         }
 
-        while (_entriesOfLast >= Options.EntriesForIntervalMin && !_stopping && Open is { IsFull: false }
-            && Stopwatch.GetElapsedTime(_closedAt) < Options.BatchInterval)
+        if (_entriesOfLast >= Options.EntriesForLongIntervalMin)
+        {
+            await KeepLongIntervalAsync();
+        }
+
+        while (_entriesOfLast >= Options.EntriesForIntervalMin && MayWait(Options.BatchInterval))
         {
             await Task.Delay(PaceStep);
         }
     }
+
+    /// <summary>As long as entries keep coming: a client that waits for its answers before it goes on must not wait for nothing.</summary>
+    private async ValueTask KeepLongIntervalAsync()
+    {
+        TimeSpan step = Options.LongBatchInterval / 4;
+        int entriesBefore = -1;
+        while (MayWait(Options.LongBatchInterval) && _open!.ReservedEntries > entriesBefore)
+        {
+            entriesBefore = _open.ReservedEntries;
+            await Task.Delay(step > PaceStep ? step : PaceStep);
+        }
+    }
+
+    private bool MayWait(TimeSpan interval) =>
+        !_stopping && Open is { IsFull: false } && Stopwatch.GetElapsedTime(_closedAt) < interval;
 
     /// <summary>Opens the next batch, or none, waits until the writers are out of this one and takes it.</summary>
     private async ValueTask<OpenBatch> SwapAsync(bool last)

@@ -102,6 +102,9 @@ public sealed class LedgerEntryOptions
     /// <summary>While many documents come (batches of 64 and more): the least time from one batch to the next, unless it is full.</summary>
     public TimeSpan BatchInterval { get; set; } = TimeSpan.FromMilliseconds(2);
 
+    /// <summary>The same while documents come as fast as the processor can take them (batches of 6,144 and more).</summary>
+    public TimeSpan LongBatchInterval { get; set; } = TimeSpan.FromMilliseconds(12);
+
     /// <summary>How long one durable write may take before the process gives up as in an unknown state.</summary>
     public TimeSpan CommitTimeout { get; set; } = TimeSpan.FromSeconds(30);
 

@@ -89,6 +89,7 @@ internal static class SealOptionsValidation
             RequireRange($"{key}:BatchEntriesMax", ledger.BatchEntriesMax, 1, 1_000_000, errors);
             RequireRange($"{key}:BatchBytesMax", ledger.BatchBytesMax, 128 * 1024, LedgerEntryOptions.BatchBytesCeiling, errors);
             RequireRange($"{key}:BatchInterval", ledger.BatchInterval, TimeSpan.Zero, TimeSpan.FromSeconds(1), errors);
+            RequireRange($"{key}:LongBatchInterval", ledger.LongBatchInterval, TimeSpan.Zero, TimeSpan.FromSeconds(1), errors);
             RequireRange($"{key}:CommitTimeout", ledger.CommitTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10), errors);
             RequireRange($"{key}:UnreadAnswersPerStreamMax", ledger.UnreadAnswersPerStreamMax, 1, 1024, errors);
             RequireRange($"{key}:SnapshotEntries", ledger.SnapshotEntries, 1000, 1_000_000_000, errors);

@@ -116,6 +116,7 @@ internal sealed class SealBackend : IAsyncDisposable
                 EntriesPerBatchMax = options.BatchEntriesMax,
                 BatchBytesMax = options.BatchBytesMax,
                 BatchInterval = options.BatchInterval,
+                LongBatchInterval = options.LongBatchInterval,
                 SigningTimeout = hsm.SignTimeout,
                 AppendTimeout = options.CommitTimeout,
                 EntriesPerSegmentMax = Math.Min(options.BatchEntriesMax, SegmentEntriesMax),

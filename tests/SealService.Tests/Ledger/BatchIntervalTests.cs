@@ -33,6 +33,35 @@ public sealed class BatchIntervalTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task AfterAVeryLargeBatch_TheLongIntervalLastsWhileEntriesCome()
+    {
+        _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = 16 };
+        await OpenAsync(entriesPerBatchMax: 100_000, interval: TimeSpan.Zero, longInterval: Interval);
+        Assert.Null(await _fixture.SealAsync(16));
+        int signatures = _fixture.Signer.Signatures;
+        Task<LedgerFailure?> first = _fixture.SealAsync(1);
+        List<Task<LedgerFailure?>> all = [first];
+        while (!first.IsCompleted)
+        {
+            all.Add(_fixture.SealAsync(1));
+            await Task.Delay(20, Token);
+        }
+
+        Assert.All(await Task.WhenAll(all), Assert.Null);
+        Assert.InRange(_fixture.Signer.Signatures - signatures, 1, 2); // and one for those that came while the first was signed
+        await _fixture.CheckAsync();
+    }
+
+    [Fact]
+    public async Task AfterAVeryLargeBatch_NothingWaitsWhenNothingComes()
+    {
+        _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = 16 };
+        await OpenAsync(entriesPerBatchMax: 1000, interval: TimeSpan.Zero, longInterval: 3 * Interval);
+        Assert.Null(await _fixture.SealAsync(16));
+        Assert.Null(await _fixture.SealAsync(16).WaitAsync(2 * Interval, Token)); // a quarter of the long one, or two
+    }
+
+    [Fact]
     public async Task AfterASmallBatch_NothingWaits()
     {
         await OpenAsync(entriesPerBatchMax: 1000);
@@ -86,9 +115,15 @@ public sealed class BatchIntervalTests : IAsyncDisposable
         Assert.Null(await waiting);
     }
 
-    private async Task OpenAsync(int entriesPerBatchMax)
+    private async Task OpenAsync(int entriesPerBatchMax, TimeSpan? interval = null, TimeSpan? longInterval = null)
     {
-        _fixture.Options = _fixture.Options with { BatchInterval = Interval, EntriesForIntervalMin = 8, EntriesPerBatchMax = entriesPerBatchMax };
+        _fixture.Options = _fixture.Options with
+        {
+            BatchInterval = interval ?? Interval,
+            LongBatchInterval = longInterval ?? Interval,
+            EntriesForIntervalMin = 8,
+            EntriesPerBatchMax = entriesPerBatchMax,
+        };
         await _fixture.OpenAsync();
     }
 }

@@ -14,6 +14,8 @@ public sealed class LedgerOptionsTests
         { nameof(LedgerOptions.Origin), Valid with { Origin = " " } },
         { nameof(LedgerOptions.EntriesPerBatchMax), Valid with { EntriesPerBatchMax = 0 } },
         { nameof(LedgerOptions.BatchInterval), Valid with { BatchInterval = TimeSpan.FromSeconds(11) } },
+        { nameof(LedgerOptions.LongBatchInterval), Valid with { LongBatchInterval = TimeSpan.FromSeconds(11) } },
+        { nameof(LedgerOptions.EntriesForLongIntervalMin), Valid with { EntriesForLongIntervalMin = 1 } },
         { nameof(LedgerOptions.EntriesForIntervalMin), Valid with { EntriesForIntervalMin = -1 } },
         { nameof(LedgerOptions.BatchBytesMax), Valid with { BatchBytesMax = 100 } },
         { nameof(LedgerOptions.EntriesPerSegmentMax), Valid with { EntriesPerSegmentMax = 0 } },
