@@ -22,24 +22,28 @@ internal ref struct ProtobufReader
     /// <summary>Wire type 5.</summary>
     public const uint Fixed32 = 5;
 
-    private readonly ReadOnlySequence<byte> _message; // of use when it has no segments, but one piece of memory
+    private ReadOnlySequence<byte> _message; // of use when it has no segments, but one piece of memory
     private ReadOnlySequenceSegment<byte>? _segment; // the one that is read; null when there are none
     private ReadOnlySpan<byte> _bytes; // the segment's
     private int _at; // in _bytes
     private int _end; // in _bytes: where the segment ends, or the message in it
     private long _later; // bytes of the message in later segments
 
-    public ProtobufReader(in ReadOnlySequence<byte> message)
+    /// <summary>
+    /// Begins to read a message. Not a constructor: it would fill a temporary, and the copy of that would wait for the stores before it.
+    /// </summary>
+    public static void Open(in ReadOnlySequence<byte> message, out ProtobufReader reader)
     {
+        reader = default;
         if (message.Start.GetObject() is ReadOnlySequenceSegment<byte> first)
         {
-            Enter(first, message.Start.GetInteger(), message.Length);
+            reader.Enter(first, message.Start.GetInteger(), message.Length);
         }
         else
         {
-            _message = message;
-            _bytes = message.FirstSpan;
-            _end = _bytes.Length;
+            reader._message = message;
+            reader._bytes = message.FirstSpan;
+            reader._end = reader._bytes.Length;
         }
     }
 
@@ -73,9 +77,10 @@ internal ref struct ProtobufReader
         var at = _at;
         if (at < _end)
         {
-            value = _bytes[at];
-            if (value < 0x80)
+            var only = _bytes[at];
+            if (only < 0x80)
             {
+                value = only;
                 _at = at + 1;
                 return true;
             }
@@ -87,7 +92,7 @@ internal ref struct ProtobufReader
     /// <summary>Reads a length and gives the bytes that it covers, in place.</summary>
     public bool TryReadBytes(out ReadOnlySequence<byte> bytes)
     {
-        if (!TryReadLength(out var length))
+        if (ReadLength() is var length && length < 0)
         {
             bytes = default;
             return false;
@@ -105,7 +110,7 @@ internal ref struct ProtobufReader
     /// </summary>
     public bool TryReadBytes(Span<byte> scratch, out ReadOnlySpan<byte> bytes)
     {
-        if (!TryReadLength(out var length))
+        if (ReadLength() is var length && length < 0)
         {
             bytes = default;
             return false;
@@ -130,7 +135,7 @@ internal ref struct ProtobufReader
     /// <summary>Reads a length, which must be that of <paramref name="destination"/>, and copies so many bytes.</summary>
     public bool TryReadBytes(Span<byte> destination)
     {
-        if (!TryReadLength(out var length) || length != destination.Length)
+        if (ReadLength() != destination.Length)
         {
             return false;
         }
@@ -142,7 +147,7 @@ internal ref struct ProtobufReader
     /// <summary>Reads a length and gives a reader of the message that lies in so many bytes.</summary>
     public bool TryReadMessage(out ProtobufReader message)
     {
-        if (!TryReadLength(out var length))
+        if (ReadLength() is var length && length < 0)
         {
             message = default;
             return false;
@@ -161,7 +166,7 @@ internal ref struct ProtobufReader
     /// <param name="behind">The bytes behind it, for <see cref="LeaveMessage"/>.</param>
     public bool TryEnterMessage(out long behind)
     {
-        if (!TryReadLength(out var length))
+        if (ReadLength() is var length && length < 0)
         {
             behind = 0;
             return false;
@@ -187,40 +192,40 @@ internal ref struct ProtobufReader
 
     private bool TryReadLongVarint(out ulong value)
     {
-        value = 0;
+        var sum = 0UL; // and the others in registers, too
         var at = _at;
+        var bytes = _bytes[.._end];
         for (var shift = 0; shift < 64; shift += 7)
         {
-            while (at == _end)
+            while (at == bytes.Length)
             {
                 if (_later == 0)
                 {
+                    value = 0;
                     return false;
                 }
 
                 MoveToNextSegment(); // which may be empty
                 at = 0;
+                bytes = _bytes[.._end];
             }
 
-            ulong next = _bytes[at++];
-            value |= (next & 0x7F) << shift;
+            ulong next = bytes[at++];
+            sum |= (next & 0x7F) << shift;
             if (next < 0x80)
             {
                 _at = at;
+                value = sum;
                 return shift < 63 || next <= 1;
             }
         }
 
+        value = 0;
         return false;
     }
 
-    // One that the message has room for.
-    private bool TryReadLength(out long length)
-    {
-        var isRead = TryReadVarint(out var value);
-        length = (long)value;
-        return isRead && value <= (ulong)Remaining;
-    }
+    // -1 when there is none, or it is more than remains.
+    private long ReadLength() => TryReadVarint(out var length) && length <= (ulong)Remaining ? (long)length : -1;
 
     private bool TryAdvance(long count)
     {
@@ -274,7 +279,8 @@ internal ref struct ProtobufReader
     // The message ends so many bytes from here.
     private void EndAfter(long remaining)
     {
-        _end = (int)Math.Min(_at + remaining, _bytes.Length);
-        _later = remaining - Here;
+        var here = Math.Min(remaining, _bytes.Length - _at);
+        _end = _at + (int)here;
+        _later = remaining - here;
     }
 }

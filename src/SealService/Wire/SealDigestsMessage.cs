@@ -43,7 +43,7 @@ internal ref struct SealDigestsMessage
     public static bool TryRead(in ReadOnlySequence<byte> message, int digestsMax, out SealDigestsMessage result)
     {
         result = default;
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag) || !result.TryReadField(ref reader, tag, digestsMax))

@@ -40,7 +40,7 @@ internal ref struct SealDocumentsMessage
     public static bool TryRead(in ReadOnlySequence<byte> message, out SealDocumentsMessage result)
     {
         result = default;
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag))

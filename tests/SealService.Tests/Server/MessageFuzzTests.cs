@@ -43,7 +43,7 @@ public sealed class MessageFuzzTests
         const int Fields = 400_000;
         byte[] field = [(1 << 3) | 2, 1, 0];
         var message = ReferenceProtobuf.InPieces([.. Enumerable.Repeat(field, Fields).SelectMany(f => f)], SeededRandom.Create());
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         var read = Stopwatch.StartNew();
         for (var i = 0; i < Fields; i++)
         {
@@ -165,7 +165,7 @@ public sealed class MessageFuzzTests
     private static List<WireField>? ReadAll(ReadOnlySequence<byte> message)
     {
         var fields = new List<WireField>();
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag))
@@ -194,7 +194,7 @@ public sealed class MessageFuzzTests
 
     private static bool SkipAll(ReadOnlySequence<byte> message)
     {
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag) || !reader.TrySkip(tag))

@@ -57,7 +57,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
         }
 
         string? name = null;
-        var fields = new ProtobufReader(header);
+        ProtobufReader.Open(header, out var fields);
         while (!fields.AtEnd)
         {
             if (!fields.TryReadTag(out var tag))
