@@ -194,10 +194,11 @@ internal ref struct ProtobufReader
     {
         var sum = 0UL; // and the others in registers, too
         var at = _at;
-        var bytes = _bytes[.._end];
+        var end = _end;
+        var bytes = _bytes;
         for (var shift = 0; shift < 64; shift += 7)
         {
-            while (at == bytes.Length)
+            while (at == end)
             {
                 if (_later == 0)
                 {
@@ -207,7 +208,8 @@ internal ref struct ProtobufReader
 
                 MoveToNextSegment(); // which may be empty
                 at = 0;
-                bytes = _bytes[.._end];
+                end = _end;
+                bytes = _bytes;
             }
 
             ulong next = bytes[at++];
@@ -239,6 +241,7 @@ internal ref struct ProtobufReader
     }
 
     // By no more than what remains. May end behind a segment's last byte.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Advance(long count)
     {
         while (count > Here)
@@ -265,7 +268,8 @@ internal ref struct ProtobufReader
         _at += destination.Length;
     }
 
-    // There is one, for _later is not 0.
+    // There is one, for _later is not 0. Rare, so kept out of its callers.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void MoveToNextSegment() => Enter(_segment!.Next!, at: 0, remaining: _later);
 
     private void Enter(ReadOnlySequenceSegment<byte> segment, int at, long remaining)
