@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Unicode;
 using SealService.Merkle;
 
@@ -13,40 +13,41 @@ internal sealed class DocumentFields
     public const int IdBytesMax = 128;
 
     private readonly byte[] _documentId = new byte[IdBytesMax];
+    private readonly byte[] _scratch = new byte[IdBytesMax + 1]; // one more than allowed is enough to see that a value is too long
     private int _documentIdLength;
-    private bool _hasCommitment;
-    private MerkleHash _metadataCommitment;
+    private OptionalHash _idempotencyKeySha256;
+    private OptionalHash _metadataCommitment;
+    private OptionalHash _expectedSha256;
 
     /// <summary>The document's id, UTF-8; empty when it has none.</summary>
     public ReadOnlySpan<byte> DocumentId => _documentId.AsSpan(0, _documentIdLength);
 
-    /// <summary>SHA-256 of the idempotency key, when there is one.</summary>
-    public MerkleHash? IdempotencyKeySha256 { get; private set; }
+    /// <summary>SHA-256 of the idempotency key: 32 bytes, or empty.</summary>
+    public ReadOnlySpan<byte> IdempotencyKeySha256 => _idempotencyKeySha256.AsSpan();
 
     /// <summary>The caller's commitment: 32 bytes, or empty.</summary>
-    public ReadOnlySpan<byte> MetadataCommitment => _hasCommitment ? _metadataCommitment.AsSpan() : [];
+    public ReadOnlySpan<byte> MetadataCommitment => _metadataCommitment.AsSpan();
 
-    /// <summary>The digest that the document must have, when the caller said so.</summary>
-    public MerkleHash? ExpectedSha256 { get; private set; }
+    /// <summary>The digest that the document must have, when the caller said so: 32 bytes, or empty.</summary>
+    public ReadOnlySpan<byte> ExpectedSha256 => _expectedSha256.AsSpan();
 
     /// <summary>Forgets the last document.</summary>
     public void Reset()
     {
         _documentIdLength = 0;
-        IdempotencyKeySha256 = null;
-        _hasCommitment = false;
-        ExpectedSha256 = null;
+        _idempotencyKeySha256.Clear();
+        _metadataCommitment.Clear();
+        _expectedSha256.Clear();
     }
 
     /// <summary>
     /// Reads a header over an object that was reset. False leaves what is wrong, with the field's name and limit, in <paramref name="error"/>.
     /// </summary>
-    public bool TryRead(in ReadOnlySequence<byte> header, out FieldError error)
+    public bool TryRead(ProtobufReader header, out FieldError error)
     {
-        var reader = new ProtobufReader(header);
-        while (!reader.AtEnd)
+        while (!header.AtEnd)
         {
-            if (!reader.TryReadTag(out var tag))
+            if (!header.TryReadTag(out var tag))
             {
                 error = FieldError.Malformed("header");
                 return false;
@@ -54,7 +55,7 @@ internal sealed class DocumentFields
 
             if ((tag & 7) != ProtobufReader.LengthDelimited || tag >> 3 > 4)
             {
-                if (!reader.TrySkip(tag))
+                if (!header.TrySkip(tag))
                 {
                     error = FieldError.Malformed("header");
                     return false;
@@ -63,7 +64,7 @@ internal sealed class DocumentFields
                 continue;
             }
 
-            if (!reader.TryReadBytes(out var value))
+            if (!header.TryReadBytes(_scratch, out var value))
             {
                 error = FieldError.Malformed("header");
                 return false;
@@ -83,37 +84,20 @@ internal sealed class DocumentFields
     public bool TrySet(ReadOnlySpan<byte> idempotencyKey, ReadOnlySpan<byte> documentId, out FieldError error) =>
         TrySetKey(idempotencyKey, out error) && TrySetDocumentId(documentId, out error);
 
-    private bool TrySet(uint field, in ReadOnlySequence<byte> value, out FieldError error)
+    private bool TrySet(uint field, ReadOnlySpan<byte> value, out FieldError error) => field switch
     {
-        Span<byte> scratch = stackalloc byte[IdBytesMax + 1];
-        var length = (int)Math.Min(value.Length, scratch.Length);
-        value.Slice(0, length).CopyTo(scratch);
-        var bytes = scratch[..length];
-        switch (field)
-        {
-            case 1:
-                return TrySetKey(bytes, out error);
-            case 2:
-                return TrySetDocumentId(bytes, out error);
-            case 3:
-                var commitment = ReadHash(bytes);
-                _hasCommitment = commitment.HasValue;
-                _metadataCommitment = commitment.GetValueOrDefault();
-                error = !_hasCommitment && length > 0 ? FieldError.Length("metadata_commitment", "must be 32 bytes or empty") : default;
-                return error.IsNone;
-            default:
-                ExpectedSha256 = ReadHash(bytes);
-                error = ExpectedSha256 is null && length > 0 ? FieldError.Length("expected_sha256", "must be 32 bytes or empty") : default;
-                return error.IsNone;
-        }
-    }
+        1 => TrySetKey(value, out error),
+        2 => TrySetDocumentId(value, out error),
+        3 => TrySetHash("metadata_commitment", value, ref _metadataCommitment, out error),
+        _ => TrySetHash("expected_sha256", value, ref _expectedSha256, out error),
+    };
 
     private bool TrySetKey(ReadOnlySpan<byte> bytes, out FieldError error)
     {
         error = CheckText("idempotency_key", bytes);
         if (error.IsNone && !bytes.IsEmpty)
         {
-            IdempotencyKeySha256 = Sha256.HashData(bytes);
+            _idempotencyKeySha256.Set(Sha256.HashData(bytes));
         }
 
         return error.IsNone;
@@ -131,12 +115,45 @@ internal sealed class DocumentFields
         return error.IsNone;
     }
 
+    private static bool TrySetHash(string field, ReadOnlySpan<byte> bytes, ref OptionalHash hash, out FieldError error)
+    {
+        hash.Clear();
+        if (bytes.Length == MerkleHash.Size)
+        {
+            hash.Set(MerkleHash.Read(bytes));
+        }
+        else if (!bytes.IsEmpty)
+        {
+            error = FieldError.Length(field, "must be 32 bytes or empty");
+            return false;
+        }
+
+        error = default;
+        return true;
+    }
+
     private static FieldError CheckText(string field, ReadOnlySpan<byte> bytes) =>
         bytes.Length > IdBytesMax ? FieldError.Length(field, "is longer than 128 bytes")
         : !Utf8.IsValid(bytes) ? FieldError.Length(field, "is not valid UTF-8")
         : default;
 
-    private static MerkleHash? ReadHash(ReadOnlySpan<byte> bytes) => bytes.Length == MerkleHash.Size ? MerkleHash.Read(bytes) : null;
+    // Unlike MerkleHash? it is looked at, and cleared, without touching its 32 bytes.
+    private struct OptionalHash
+    {
+        private MerkleHash _hash;
+        private bool _isPresent;
+
+        [UnscopedRef]
+        public readonly ReadOnlySpan<byte> AsSpan() => _isPresent ? _hash.AsSpan() : [];
+
+        public void Set(in MerkleHash hash)
+        {
+            _hash = hash;
+            _isPresent = true;
+        }
+
+        public void Clear() => _isPresent = false;
+    }
 }
 
 /// <summary>What is wrong with a field of a request; the default value is "nothing".</summary>

@@ -16,7 +16,7 @@ internal static class PartReader
     {
         part = default;
         var found = false;
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag) || tag >> 3 == refused)

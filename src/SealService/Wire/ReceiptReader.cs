@@ -35,7 +35,7 @@ internal readonly ref struct ReceiptReader
     public static bool TryRead(in ReadOnlySequence<byte> message, Span<MerkleHash> proof, out ReceiptReader receipt)
     {
         receipt = default;
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         ReadOnlySequence<byte> entry = default;
         ReadOnlySequence<byte> checkpoint = default;
         ulong index = 0;

@@ -9,7 +9,8 @@ namespace SealService.Wire;
 /// </summary>
 internal ref struct SealDigestsMessage
 {
-    public ReadOnlySequence<byte> Options { get; private set; }
+    /// <summary>The StreamOptions.</summary>
+    public ProtobufReader Options { get; private set; }
 
     public bool HasOptions { get; private set; }
 
@@ -42,7 +43,7 @@ internal ref struct SealDigestsMessage
     public static bool TryRead(in ReadOnlySequence<byte> message, int digestsMax, out SealDigestsMessage result)
     {
         result = default;
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag) || !result.TryReadField(ref reader, tag, digestsMax))
@@ -60,8 +61,8 @@ internal ref struct SealDigestsMessage
         ulong number;
         switch (tag)
         {
-            case (1 << 3) | ProtobufReader.LengthDelimited when reader.TryReadBytes(out bytes):
-                Options = bytes;
+            case (1 << 3) | ProtobufReader.LengthDelimited when reader.TryReadMessage(out var options):
+                Options = options;
                 HasOptions = true;
                 return true;
             case (2 << 3) | ProtobufReader.Varint when reader.TryReadVarint(out number):
@@ -73,8 +74,8 @@ internal ref struct SealDigestsMessage
             case (4 << 3) | ProtobufReader.LengthDelimited when reader.TryReadBytes(out bytes):
                 Digests = bytes;
                 return true;
-            case (5 << 3) | ProtobufReader.LengthDelimited when reader.TryReadBytes(out bytes):
-                return TryReadSizes(bytes, digestsMax);
+            case (5 << 3) | ProtobufReader.LengthDelimited when reader.TryReadMessage(out var sizes):
+                return TryReadSizes(ref sizes, digestsMax);
             case (5 << 3) | ProtobufReader.Varint when HasRoom(SizesBytes, digestsMax) && reader.TryReadVarint(out number):
                 (SizesBytes ??= []).Add((long)number);
                 return true;
@@ -89,12 +90,11 @@ internal ref struct SealDigestsMessage
         }
     }
 
-    private bool TryReadSizes(in ReadOnlySequence<byte> packed, int digestsMax)
+    private bool TryReadSizes(ref ProtobufReader packed, int digestsMax)
     {
-        var reader = new ProtobufReader(packed);
-        while (!reader.AtEnd)
+        while (!packed.AtEnd)
         {
-            if (!HasRoom(SizesBytes, digestsMax) || !reader.TryReadVarint(out var size))
+            if (!HasRoom(SizesBytes, digestsMax) || !packed.TryReadVarint(out var size))
             {
                 return false;
             }

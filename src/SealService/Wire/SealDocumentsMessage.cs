@@ -15,25 +15,21 @@ internal enum DocumentsPart
 }
 
 /// <summary>One <c>seal.v1.SealDocumentsRequest</c>, its document's bytes still in the transport's buffers.</summary>
-internal readonly ref struct SealDocumentsMessage
+internal ref struct SealDocumentsMessage
 {
-    private SealDocumentsMessage(ulong reference, DocumentsPart part, ReadOnlySequence<byte> header, ReadOnlySequence<byte> content)
-    {
-        Reference = reference;
-        Part = part;
-        Header = header;
-        Content = content;
-    }
+    private ulong _reference;
+    private ProtobufReader _header;
+    private ReadOnlySequence<byte> _content;
 
-    public ulong Reference { get; }
+    public readonly ulong Reference => _reference;
 
-    public DocumentsPart Part { get; }
+    public DocumentsPart Part { get; private set; }
 
     /// <summary>Of Whole and Begin: the DocumentHeader; of Options: the StreamOptions.</summary>
-    public ReadOnlySequence<byte> Header { get; }
+    public readonly ProtobufReader Header => _header;
 
     /// <summary>Of Whole and Chunk: document bytes.</summary>
-    public ReadOnlySequence<byte> Content { get; }
+    public readonly ReadOnlySequence<byte> Content => _content;
 
     /// <summary>
     /// Reads the message. False for malformed bytes, a part given twice, or none. Unknown fields are skipped.
@@ -44,10 +40,7 @@ internal readonly ref struct SealDocumentsMessage
     public static bool TryRead(in ReadOnlySequence<byte> message, out SealDocumentsMessage result)
     {
         result = default;
-        var reader = new ProtobufReader(message);
-        ulong reference = 0;
-        var part = DocumentsPart.None;
-        ReadOnlySequence<byte> body = default;
+        ProtobufReader.Open(message, out var reader);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag))
@@ -55,43 +48,36 @@ internal readonly ref struct SealDocumentsMessage
                 return false;
             }
 
-            if (tag == ProtobufReader.Tag(1, ProtobufReader.Varint))
-            {
-                if (!reader.TryReadVarint(out reference))
-                {
-                    return false;
-                }
-            }
-            else if ((tag & 7) == ProtobufReader.LengthDelimited && tag >> 3 is >= 2 and <= 7)
-            {
-                if (part != DocumentsPart.None || !reader.TryReadBytes(out body))
-                {
-                    return false;
-                }
-
-                part = (DocumentsPart)(tag >> 3);
-            }
-            else if (!reader.TrySkip(tag))
+            var isRead = tag == ProtobufReader.Tag(1, ProtobufReader.Varint) ? reader.TryReadVarint(out result._reference)
+                : (tag & 7) == ProtobufReader.LengthDelimited && tag >> 3 is >= 2 and <= 7 ? result.TryReadPart(ref reader, (DocumentsPart)(tag >> 3))
+                : reader.TrySkip(tag);
+            if (!isRead)
             {
                 return false;
             }
         }
 
+        return result.Part != DocumentsPart.None;
+    }
+
+    private bool TryReadPart(ref ProtobufReader reader, DocumentsPart part)
+    {
+        if (Part != DocumentsPart.None)
+        {
+            return false;
+        }
+
+        Part = part;
         return part switch
         {
-            DocumentsPart.None => false,
-            DocumentsPart.Whole => TryReadWhole(reference, body, out result),
-            DocumentsPart.Chunk => Give(new SealDocumentsMessage(reference, part, default, body), out result),
-            _ => Give(new SealDocumentsMessage(reference, part, body, default), out result),
+            DocumentsPart.Whole => reader.TryEnterMessage(out var behind) && TryReadWhole(ref reader, behind),
+            DocumentsPart.Chunk => reader.TryReadBytes(out _content),
+            _ => reader.TryReadMessage(out _header),
         };
     }
 
-    private static bool TryReadWhole(ulong reference, scoped in ReadOnlySequence<byte> whole, out SealDocumentsMessage result)
+    private bool TryReadWhole(ref ProtobufReader reader, long behind)
     {
-        result = default;
-        var reader = new ProtobufReader(whole);
-        ReadOnlySequence<byte> header = default;
-        ReadOnlySequence<byte> content = default;
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag))
@@ -100,24 +86,19 @@ internal readonly ref struct SealDocumentsMessage
             }
 
             // A part that comes twice would be merged by protobuf; no encoder does that, and losing an idempotency key is worse than refusing.
-            var read = tag switch
+            var isRead = tag switch
             {
-                (1 << 3) | ProtobufReader.LengthDelimited => header.IsEmpty && reader.TryReadBytes(out header),
-                (2 << 3) | ProtobufReader.LengthDelimited => content.IsEmpty && reader.TryReadBytes(out content),
+                (1 << 3) | ProtobufReader.LengthDelimited => _header.AtEnd && reader.TryReadMessage(out _header),
+                (2 << 3) | ProtobufReader.LengthDelimited => _content.IsEmpty && reader.TryReadBytes(out _content),
                 _ => reader.TrySkip(tag),
             };
-            if (!read)
+            if (!isRead)
             {
                 return false;
             }
         }
 
-        return Give(new SealDocumentsMessage(reference, DocumentsPart.Whole, header, content), out result);
-    }
-
-    private static bool Give(SealDocumentsMessage message, out SealDocumentsMessage result)
-    {
-        result = message;
+        reader.LeaveMessage(behind);
         return true;
     }
 }

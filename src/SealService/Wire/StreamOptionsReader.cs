@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using SealService.Services;
 
@@ -10,9 +9,8 @@ internal readonly record struct StreamSettings(string? Ledger, bool FullReceipts
 /// <summary>Reads <c>seal.v1.StreamOptions { 1: ledger  2: receipt_form }</c>.</summary>
 internal static class StreamOptionsReader
 {
-    public static StreamSettings Read(in ReadOnlySequence<byte> message)
+    public static StreamSettings Read(ProtobufReader reader)
     {
-        var reader = new ProtobufReader(message);
         var settings = default(StreamSettings);
         while (!reader.AtEnd)
         {

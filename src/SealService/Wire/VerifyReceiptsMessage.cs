@@ -25,7 +25,7 @@ internal readonly ref struct VerifyReceiptsMessage
     public static bool TryRead(in ReadOnlySequence<byte> message, out VerifyReceiptsMessage result)
     {
         result = default;
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         ulong reference = 0;
         ReadOnlySequence<byte> receipt = default;
         ReadOnlySequence<byte>? document = null;

@@ -33,7 +33,29 @@ public sealed class MessageFuzzTests
 
         Assert.InRange(valid, Rounds / 10, Rounds * 9 / 10); // both outcomes are well covered
 
-        static string Show(WireField field) => $"{field.Number}:{field.WireType} {field.Value} {Convert.ToHexString(field.Bytes)}";
+    }
+
+    /// <summary>Nested messages are read where they lie: whichever byte of them a segment ends with, they are read, or refused, as in one piece.</summary>
+    [Fact]
+    public void SealDocumentsMessage_CutAnywhere_IsReadAsInOnePiece()
+    {
+        var header = new DocumentHeader
+        {
+            IdempotencyKey = "key", DocumentId = new string('d', 9), MetadataCommitment = ByteString.CopyFrom(SeededRandom.Create().NextBytes(32)),
+        };
+        var whole = new SealDocumentsRequest { Ref = 300_000, Whole = new WholeDocument { Header = header, Content = ByteString.CopyFrom(new byte[200]) } }.ToByteArray();
+        byte[] message = [.. whole, (9 << 3) | 2, 1, 0, (10 << 3) | 0, 0x80, 1]; // and fields of a later version
+        for (var length = 0; length <= message.Length; length++)
+        {
+            var part = message[..length];
+            var expected = Read(new ReadOnlySequence<byte>(part));
+            for (var cut = 0; cut <= length; cut++)
+            {
+                Assert.Equal(expected, Read(ReferenceProtobuf.InPieces(part, cut, cut, Math.Min(cut + 2, length))));
+            }
+        }
+
+        Assert.Equal(Show(300_000, DocumentsPart.Whole, header.ToByteArray(), new byte[200]), Read(new ReadOnlySequence<byte>(message)));
     }
 
     /// <summary>A field costs the same wherever in the message it lies: a hostile one is many small fields in many segments.</summary>
@@ -43,7 +65,7 @@ public sealed class MessageFuzzTests
         const int Fields = 400_000;
         byte[] field = [(1 << 3) | 2, 1, 0];
         var message = ReferenceProtobuf.InPieces([.. Enumerable.Repeat(field, Fields).SelectMany(f => f)], SeededRandom.Create());
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         var read = Stopwatch.StartNew();
         for (var i = 0; i < Fields; i++)
         {
@@ -156,16 +178,26 @@ public sealed class MessageFuzzTests
     }
 
     private static string Show(ulong reference, DocumentsPart part, ReadOnlySpan<byte> header, ReadOnlySpan<byte> content) =>
-        $"{reference} {part} {Convert.ToHexString(header)} {Convert.ToHexString(content)}";
+        ShowRead(reference, part, ReferenceProtobuf.TryRead(header.ToArray(), out var fields) ? fields : null, content);
+
+    private static string ShowRead(ulong reference, DocumentsPart part, List<WireField>? header, ReadOnlySpan<byte> content) =>
+        $"{reference} {part} {(header is null ? "malformed" : string.Join(' ', header.Select(Show)))} {Convert.ToHexString(content)}";
+
+    private static string Show(WireField field) => $"{field.Number}:{field.WireType} {field.Value} {Convert.ToHexString(field.Bytes)}";
 
     private static string? Read(ReadOnlySequence<byte> bytes) => SealDocumentsMessage.TryRead(bytes, out var message)
-        ? Show(message.Reference, message.Part, message.Header.ToArray(), message.Content.ToArray())
+        ? ShowRead(message.Reference, message.Part, ReadAll(message.Header), message.Content.ToArray())
         : null;
 
     private static List<WireField>? ReadAll(ReadOnlySequence<byte> message)
     {
+        ProtobufReader.Open(message, out var reader);
+        return ReadAll(reader);
+    }
+
+    private static List<WireField>? ReadAll(ProtobufReader reader)
+    {
         var fields = new List<WireField>();
-        var reader = new ProtobufReader(message);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag))
@@ -194,7 +226,7 @@ public sealed class MessageFuzzTests
 
     private static bool SkipAll(ReadOnlySequence<byte> message)
     {
-        var reader = new ProtobufReader(message);
+        ProtobufReader.Open(message, out var reader);
         while (!reader.AtEnd)
         {
             if (!reader.TryReadTag(out var tag) || !reader.TrySkip(tag))

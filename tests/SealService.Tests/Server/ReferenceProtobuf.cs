@@ -109,6 +109,19 @@ internal static class ReferenceProtobuf
         return new ReadOnlySequence<byte>(first, 0, last, last.Memory.Length);
     }
 
+    /// <summary>The same bytes in segments that end at <paramref name="cuts"/>, which ascend; two equal ones make an empty segment.</summary>
+    public static ReadOnlySequence<byte> InPieces(byte[] bytes, params ReadOnlySpan<int> cuts)
+    {
+        var first = new Piece(bytes.AsMemory(0, cuts[0]), 0);
+        var last = first;
+        for (var i = 0; i < cuts.Length; i++)
+        {
+            last = last.Append(bytes.AsMemory(cuts[i]..(i + 1 < cuts.Length ? cuts[i + 1] : bytes.Length)));
+        }
+
+        return new ReadOnlySequence<byte>(first, 0, last, last.Memory.Length);
+    }
+
     private static bool TryReadVarint(byte[] message, ref int at, out ulong value)
     {
         UInt128 sum = 0;

@@ -38,13 +38,13 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
         }
 
         var digest = hash.Finish();
-        if (_fields.ExpectedSha256 is { } expected && expected != digest)
+        if (_fields.ExpectedSha256 is { IsEmpty: false } expected && !expected.SequenceEqual(digest.AsSpan()))
         {
-            throw BadRequest.Of("header.document.expected_sha256", $"is {expected}, but the document's SHA-256 is {digest}");
+            throw BadRequest.Of("header.document.expected_sha256", $"is {MerkleHash.Read(expected)}, but the document's SHA-256 is {digest}");
         }
 
-        return _fields.IdempotencyKeySha256 is { } key
-            ? await SealOnceAsync(ledger.Ledger, key, digest, size, cancellationToken)
+        return _fields.IdempotencyKeySha256 is { IsEmpty: false } key
+            ? await SealOnceAsync(ledger.Ledger, MerkleHash.Read(key), digest, size, cancellationToken)
             : Answer(await AddAsync(ledger.Ledger, digest, size, claim: null, cancellationToken));
     }
 
@@ -57,7 +57,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
         }
 
         string? name = null;
-        var fields = new ProtobufReader(header);
+        ProtobufReader.Open(header, out var fields);
         while (!fields.AtEnd)
         {
             if (!fields.TryReadTag(out var tag))
@@ -70,7 +70,7 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
                 case (1 << 3) | ProtobufReader.LengthDelimited when fields.TryReadBytes(out var ledger) && ledger.Length <= DocumentFields.IdBytesMax:
                     name = Encoding.UTF8.GetString(ledger);
                     break;
-                case (2 << 3) | ProtobufReader.LengthDelimited when fields.TryReadBytes(out var document):
+                case (2 << 3) | ProtobufReader.LengthDelimited when fields.TryReadMessage(out var document):
                     if (!_fields.TryRead(document, out var error))
                     {
                         throw BadRequest.Of("header.document." + error.Field, error.Description!);

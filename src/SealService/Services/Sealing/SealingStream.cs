@@ -60,14 +60,14 @@ internal sealed class SealingStream : IDisposable
     /// </summary>
     public ValueTask SealAsync(ulong reference, EntryKind kind, in MerkleHash digest, long sizeBytes, DocumentFields fields)
     {
-        if (fields.ExpectedSha256 is { } expected && expected != digest)
+        if (fields.ExpectedSha256 is { IsEmpty: false } expected && !expected.SequenceEqual(digest.AsSpan()))
         {
-            return FailAsync(reference, StatusCode.InvalidArgument, $"expected_sha256 is {expected}, but the document's SHA-256 is {digest}.");
+            return FailAsync(reference, StatusCode.InvalidArgument, $"expected_sha256 is {MerkleHash.Read(expected)}, but the document's SHA-256 is {digest}.");
         }
 
-        if (fields.IdempotencyKeySha256 is { } key)
+        if (fields.IdempotencyKeySha256 is { IsEmpty: false } key)
         {
-            return ClaimAndAddAsync(reference, key, kind, digest, sizeBytes, fields);
+            return ClaimAndAddAsync(reference, MerkleHash.Read(key), kind, digest, sizeBytes, fields);
         }
 
         return TryAdd(reference, kind, digest, sizeBytes, fields, claim: null) ? default : AddWhenThereIsRoomAsync(reference, kind, digest, sizeBytes, fields, claim: null);
