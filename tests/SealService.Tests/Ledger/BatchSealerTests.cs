@@ -86,10 +86,11 @@ public sealed class BatchSealerTests : IDisposable
         segment.Begin(writer: null!, new OpenBatch(1000, 1_000_000, 0), 0, 1000);
         for (int i = 0; i < entries; i++)
         {
-            LogEntry entry = Document(Digest(i)).ToUnsaltedEntry(1000);
+            LogEntry entry = default;
+            Document(Digest(i)).FillUnsaltedEntry(1000, ref entry);
             int entryBytes = LogEntryCodec.GetSize(entry);
             Assert.True(segment.TryReserve(entryBytes, 1000));
-            segment.Add((ulong)i, entry, entryBytes, claim: null);
+            segment.Add((ulong)i, ref entry, entryBytes, claim: null);
         }
 
         segment.HashLeaves(); // as its writer does before it leaves
