@@ -12,8 +12,8 @@ public sealed class Sha256Group : IDisposable
     /// <summary>The most messages in a group.</summary>
     public const int MessagesMax = Sha256Lanes.Count;
 
-    // Short messages that lie across segments are copied together, so that all lanes go through in the same few pieces: some of those
-    // sixteen documents of 1 KiB that there are in Kestrel's segments of 4 KiB, or in the transport's of 16.
+    // 8 KiB, for short messages that lie across segments: copied together, all lanes go through in the same few pieces. Of sixteen
+    // documents of 1 KiB one or two do in the transport's segments of 16 KiB, four in Kestrel's of 4 (SegmentedDocumentBenchmarks).
     private const int SharedScratchBlocks = 128;
     private const int OwnScratchBlocks = MessageLane.ScratchBlocksMin;
 
