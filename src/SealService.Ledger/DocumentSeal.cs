@@ -33,17 +33,17 @@ public readonly ref struct DocumentSeal
         entry.FindFault()
         ?? (Claim is null || Claim.Digest.AsSpan().SequenceEqual(Digest) ? null : "the claim is for another digest");
 
-    /// <summary>The document's entry, but for the salt, which is of its place in the segment.</summary>
-    internal LogEntry ToUnsaltedEntry(long sealedAtUnixMs) => new()
+    /// <summary>Fills the document's entry in, but for the salt, which is of its place in the segment.</summary>
+    internal void FillUnsaltedEntry(long sealedAtUnixMs, ref LogEntry entry)
     {
-        Kind = Kind,
-        Salt = NoSalt,
-        SealedAtUnixMs = sealedAtUnixMs,
-        DigestAlgorithm = DigestAlgorithm.Sha256,
-        Digest = Digest,
-        DocumentSizeBytes = SizeBytes,
-        DocumentId = DocumentId,
-        IdempotencyKeySha256 = Claim is null ? [] : Claim.KeyBytes,
-        MetadataCommitment = MetadataCommitment,
-    };
+        entry.Kind = Kind;
+        entry.Salt = NoSalt;
+        entry.SealedAtUnixMs = sealedAtUnixMs;
+        entry.DigestAlgorithm = DigestAlgorithm.Sha256;
+        entry.Digest = Digest;
+        entry.DocumentSizeBytes = SizeBytes;
+        entry.DocumentId = DocumentId;
+        entry.IdempotencyKeySha256 = Claim is null ? [] : Claim.KeyBytes;
+        entry.MetadataCommitment = MetadataCommitment;
+    }
 }

@@ -89,7 +89,8 @@ public sealed class LedgerWriter : IDisposable
     public bool TryAdd(ulong reference, in DocumentSeal document)
     {
         OpenBatch batch = _pinned ?? throw new InvalidOperationException("The writer is not inside.");
-        LogEntry entry = document.ToUnsaltedEntry(_enteredUnixMs);
+        LogEntry entry = default;
+        document.FillUnsaltedEntry(_enteredUnixMs, ref entry);
         if (document.FindFault(entry) is { } fault)
         {
             throw new ArgumentException(fault, nameof(document));
@@ -108,7 +109,7 @@ public sealed class LedgerWriter : IDisposable
             BeginSegment(batch, entryBytes);
         }
 
-        _segment!.Add(reference, entry, entryBytes, document.Claim);
+        _segment!.Add(reference, ref entry, entryBytes, document.Claim);
         _added = (_added.Entries + 1, _added.Bytes + Segment.EntryPrefixBytes + entryBytes);
         return true;
     }

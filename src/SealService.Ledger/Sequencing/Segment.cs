@@ -139,7 +139,7 @@ internal sealed class Segment : IDisposable
     }
 
     /// <summary>Salts an entry and writes it into room that was reserved.</summary>
-    public void Add(ulong reference, in LogEntry unsalted, int entryBytes, Claim? claim)
+    public void Add(ulong reference, ref LogEntry entry, int entryBytes, Claim? claim)
     {
         int end = _entriesBytes + EntryPrefixBytes + entryBytes;
         if (end > _entries.Length)
@@ -154,9 +154,10 @@ internal sealed class Segment : IDisposable
 
         Span<byte> destination = _entries.AsSpan(_entriesBytes);
         BinaryPrimitives.WriteUInt16BigEndian(destination, (ushort)entryBytes);
-        LogEntryCodec.Write(unsalted with { Salt = _salts.GetSalt(_count) }, destination[EntryPrefixBytes..]);
+        entry.Salt = _salts.GetSalt(_count);
+        LogEntryCodec.Write(entry, destination[EntryPrefixBytes..]);
         _references[_count] = reference;
-        _offsetsMs[_count] = (uint)(unsalted.SealedAtUnixMs - SealedAtUnixMs);
+        _offsetsMs[_count] = (uint)(entry.SealedAtUnixMs - SealedAtUnixMs);
         _entryEnds[_count] = end;
         if (claim is not null)
         {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
 namespace SealService.Merkle;
@@ -10,58 +11,72 @@ namespace SealService.Merkle;
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct MessageLane
 {
+    /// <summary>The least scratch that a lane needs: the end of a message with its padding.</summary>
+    public const int ScratchBlocksMin = 2;
+
     private ReadOnlySequence<byte> _message;
     private SequencePosition _next; // the segment after the current one
     private MemoryHandle _pin; // of the current segment
     private byte* _at;
     private int _left; // in the current segment
     private byte* _scratch;
-    private bool _isEnded; // the bit that follows the message was given
+    private int _scratchBlocks;
+
+    /// <summary>The message.</summary>
+    public readonly ReadOnlySequence<byte> Message => _message;
+
+    /// <summary>Whether nothing of it lies across segments.</summary>
+    public readonly bool IsInOneSegment => _message.IsSingleSegment;
 
     /// <summary>Blocks that were not taken yet.</summary>
     public long BlocksLeft { get; private set; }
 
-    /// <param name="message">The message.</param>
-    /// <param name="scratch">A block of pinned memory.</param>
-    public void Begin(in ReadOnlySequence<byte> message, byte* scratch)
+    /// <summary>Takes a message, of which <see cref="BlocksLeft"/> is known from here on.</summary>
+    public void Begin(in ReadOnlySequence<byte> message)
     {
         _message = message;
-        _next = message.Start;
-        _scratch = scratch;
-        _at = null;
-        _left = 0;
-        _isEnded = false;
         BlocksLeft = Sha256Lanes.BlocksOf(message.Length);
     }
 
-    /// <summary>The number of blocks that <see cref="Take"/> can give in one piece; at least 1 while blocks are left.</summary>
-    public long BlocksInPiece
+    /// <summary>To be called before the first piece is taken.</summary>
+    /// <param name="scratch">Pinned memory. When it has room for the whole message, padded, that is given in one piece.</param>
+    /// <param name="blocks">Its size, at least <see cref="ScratchBlocksMin"/>.</param>
+    public void UseScratch(byte* scratch, int blocks)
     {
-        get
-        {
-            if (_left == 0)
-            {
-                TryNextSegment();
-            }
-
-            return Math.Max(1, _left / Sha256Lanes.BlockBytes);
-        }
+        _scratch = scratch;
+        _scratchBlocks = blocks;
+        _next = _message.Start;
+        _left = 0;
     }
 
-    /// <summary>So many blocks in one piece, valid until the next call.</summary>
-    public byte* Take(long blocks)
+    /// <summary>The number of blocks of the next piece, 0 when the message is at its end.</summary>
+    /// <param name="piece">Where they lie, valid until the next call.</param>
+    public long TakePiece(out byte* piece)
     {
-        BlocksLeft -= blocks;
-        if (_left < Sha256Lanes.BlockBytes)
+        piece = _scratch;
+        long blocks = BlocksLeft;
+        if (blocks > _scratchBlocks)
         {
-            return AssembleBlock();
+            bool isWhole = (_left > 0 || TryNextSegment()) && _left >= Sha256Lanes.BlockBytes;
+            blocks = isWhole ? _left / Sha256Lanes.BlockBytes : 1;
+            int bytes = (int)blocks * Sha256Lanes.BlockBytes;
+            if (isWhole)
+            {
+                piece = _at;
+                Skip(bytes);
+            }
+            else
+            {
+                Gather(new Span<byte>(_scratch, bytes));
+            }
+        }
+        else if (blocks > 0)
+        {
+            GatherEnd(new Span<byte>(_scratch, (int)blocks * Sha256Lanes.BlockBytes));
         }
 
-        byte* piece = _at;
-        int bytes = (int)blocks * Sha256Lanes.BlockBytes;
-        _at += bytes;
-        _left -= bytes;
-        return piece;
+        BlocksLeft -= blocks;
+        return blocks;
     }
 
     /// <summary>Lets the message's memory go.</summary>
@@ -72,41 +87,33 @@ internal unsafe struct MessageLane
         _next = default;
     }
 
-    private byte* AssembleBlock()
+    // What is left of the message, padded: FIPS 180-4 section 5.1.1.
+    private void GatherEnd(Span<byte> end)
     {
-        Span<byte> block = new(_scratch, Sha256Lanes.BlockBytes);
+        Span<byte> padding = end[Gather(end)..];
+        padding.Clear();
+        padding[0] = 0x80;
+        BinaryPrimitives.WriteInt64BigEndian(padding[^Sha256Lanes.LengthBytes..], _message.Length * 8);
+    }
+
+    private int Gather(Span<byte> destination)
+    {
         int filled = 0;
-        while (filled < block.Length && (_left > 0 || TryNextSegment()))
+        while (filled < destination.Length && (_left > 0 || TryNextSegment()))
         {
-            int taken = Math.Min(block.Length - filled, _left);
-            new ReadOnlySpan<byte>(_at, taken).CopyTo(block[filled..]);
-            _at += taken;
-            _left -= taken;
+            int taken = Math.Min(destination.Length - filled, _left);
+            new ReadOnlySpan<byte>(_at, taken).CopyTo(destination[filled..]);
+            Skip(taken);
             filled += taken;
         }
 
-        if (filled < block.Length)
-        {
-            Pad(block, filled);
-        }
-
-        return _scratch;
+        return filled;
     }
 
-    /// <summary>FIPS 180-4 section 5.1.1.</summary>
-    private void Pad(Span<byte> block, int filled)
+    private void Skip(int bytes)
     {
-        block[filled..].Clear();
-        if (!_isEnded)
-        {
-            block[filled] = 0x80;
-            _isEnded = true;
-        }
-
-        if (BlocksLeft == 0)
-        {
-            Sha256Lanes.WriteLength(_scratch, _message.Length);
-        }
+        _at += bytes;
+        _left -= bytes;
     }
 
     private bool TryNextSegment()

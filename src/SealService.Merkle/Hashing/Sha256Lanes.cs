@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -26,6 +27,7 @@ internal static unsafe class Sha256Lanes
     /// </summary>
     public const int StepCostInBlocks = 9;
 
+    private const uint AllLanes = (1u << Count) - 1;
     private const int StateWords = 8;
     private const int BlockWords = 16;
     private const int Rounds = 64;
@@ -74,23 +76,34 @@ internal static unsafe class Sha256Lanes
         }
     }
 
-    /// <summary>The hash of a lane whose last block was taken in.</summary>
-    public static MerkleHash Read(State* state, int lane)
+    /// <summary>The hashes of the lanes that have taken their last block in.</summary>
+    /// <param name="state">Sixteen hashes.</param>
+    /// <param name="lanes">A bit for each: bit i is lane i.</param>
+    /// <param name="hashes">That of lane i goes to <c>hashes[i]</c>.</param>
+    [SkipLocalsInit]
+    public static void Read(State* state, uint lanes, Span<MerkleHash> hashes)
     {
-        uint* hash = stackalloc uint[StateWords];
-        for (int word = 0; word < StateWords; word++)
+        if (lanes == AllLanes && hashes.Length >= Count)
         {
-            hash[word] = BinaryPrimitives.ReverseEndianness(state->Words[(word * Count) + lane]);
+            fixed (MerkleHash* all = hashes)
+            {
+                ReadAll(state, all);
+            }
         }
-
-        return *(MerkleHash*)hash;
+        else if (lanes != 0)
+        {
+            MerkleHash* all = stackalloc MerkleHash[Count];
+            ReadAll(state, all);
+            for (; lanes != 0; lanes &= lanes - 1)
+            {
+                int lane = BitOperations.TrailingZeroCount(lanes);
+                hashes[lane] = all[lane];
+            }
+        }
     }
 
-    /// <summary>The hashes of all lanes, when all have taken their last block in.</summary>
-    /// <param name="state">Sixteen hashes.</param>
-    /// <param name="hashes">Room for sixteen.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ReadAll(State* state, MerkleHash* hashes)
+    private static void ReadAll(State* state, MerkleHash* hashes)
     {
         Vector512<uint>* words = (Vector512<uint>*)state->Words;
         for (int half = 0; half < 2; half++)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace SealService.Merkle;
 
@@ -13,16 +14,19 @@ internal unsafe ref struct ShortMessageLanes
     /// <summary>The longest message, without its first byte.</summary>
     public const int MessageBytesMax = SlotBytes - Sha256Lanes.LengthBytes - 2;
 
-    private const int SlotBytes = 8 * Sha256Lanes.BlockBytes;
+    private const int SlotBlocks = 8;
+    private const int SlotBytes = SlotBlocks * Sha256Lanes.BlockBytes;
 
     private readonly byte* _slots;
-    private fixed byte _blocks[Sha256Lanes.Count];
+    private fixed ushort _ends[SlotBlocks]; // for each block the lanes, a bit for each, whose message ends with it
     private int _count;
-    private int _steps;
-    private bool _isUniform = true; // all messages have as many blocks
 
     /// <param name="slots"><see cref="SlotsBytes"/> bytes of the caller's, with any content.</param>
-    public ShortMessageLanes(byte* slots) => _slots = slots;
+    public ShortMessageLanes(byte* slots)
+    {
+        this = default; // a fixed buffer is otherwise left as it was
+        _slots = slots;
+    }
 
     /// <summary>Whether so many more messages are better hashed side by side.</summary>
     public static bool Pay(int messages) => messages >= Sha256Lanes.StepCostInBlocks && Sha256Lanes.IsSupported;
@@ -32,16 +36,16 @@ internal unsafe ref struct ShortMessageLanes
     {
         byte* slot = _slots + (_count * SlotBytes);
         int length = 1 + rest.Length;
-        int blocks = (int)Sha256Lanes.BlocksOf(length);
+        int last = (int)Sha256Lanes.BlocksOf(length) - 1;
+        byte* lastBlock = slot + (last * Sha256Lanes.BlockBytes);
+        Vector512<byte>.Zero.Store(slot + (length & -Sha256Lanes.BlockBytes)); // where the padding begins: this block or the one before
+        Vector512<byte>.Zero.Store(lastBlock);
         slot[0] = first;
         rest.CopyTo(new Span<byte>(slot + 1, MessageBytesMax));
         slot[length] = 0x80;
-        byte* lastBlock = slot + ((blocks - 1) * Sha256Lanes.BlockBytes);
-        NativeMemory.Clear(slot + length + 1, (nuint)(lastBlock + Sha256Lanes.BlockBytes - (slot + length + 1)));
         Sha256Lanes.WriteLength(lastBlock, length);
-        _isUniform &= _count == 0 || blocks == _steps;
-        _blocks[_count++] = (byte)blocks;
-        _steps = Math.Max(_steps, blocks);
+        _ends[last] |= (ushort)(1 << _count);
+        _count++;
     }
 
     /// <summary>Writes the messages' hashes, in the order in which they were added, and begins anew.</summary>
@@ -51,41 +55,22 @@ internal unsafe ref struct ShortMessageLanes
         byte** blocks = stackalloc byte*[Sha256Lanes.Count];
         Sha256Lanes.State state;
         Sha256Lanes.Begin(&state);
-        for (int step = 0; step < _steps; step++)
+        uint busy = (1u << _count) - 1;
+        for (int step = 0; busy != 0; step++)
         {
+            // What lies behind a message, or in a slot without one, is hashed as well, and not read.
             for (int lane = 0; lane < Sha256Lanes.Count; lane++)
             {
-                bool isBusy = lane < _count && step < _blocks[lane];
-                blocks[lane] = isBusy ? _slots + (lane * SlotBytes) + (step * Sha256Lanes.BlockBytes) : Sha256Lanes.IdleBlock;
+                blocks[lane] = _slots + (lane * SlotBytes) + (step * Sha256Lanes.BlockBytes);
             }
 
             Sha256Lanes.Compress(&state, blocks);
-            ReadFinished(&state, step + 1, hashes);
+            uint finished = _ends[step];
+            Sha256Lanes.Read(&state, finished, hashes);
+            busy &= ~finished;
+            _ends[step] = 0;
         }
 
         _count = 0;
-        _steps = 0;
-        _isUniform = true;
-    }
-
-    private readonly void ReadFinished(Sha256Lanes.State* state, int step, Span<MerkleHash> hashes)
-    {
-        if (step == _steps && _isUniform && _count == Sha256Lanes.Count && hashes.Length >= Sha256Lanes.Count)
-        {
-            fixed (MerkleHash* all = hashes)
-            {
-                Sha256Lanes.ReadAll(state, all);
-            }
-
-            return;
-        }
-
-        for (int lane = 0; lane < _count; lane++)
-        {
-            if (_blocks[lane] == step)
-            {
-                hashes[lane] = Sha256Lanes.Read(state, lane);
-            }
-        }
     }
 }

@@ -27,7 +27,10 @@ public enum DigestAlgorithm
 /// One entry of the ledger, <c>seal.v1.LogEntry</c>, as a view over bytes that lie elsewhere. <see cref="LogEntryCodec"/> reads and
 /// writes its bytes.
 /// </summary>
-public readonly ref struct LogEntry
+/// <remarks>
+/// It can be changed, because every document passes here and it is large: an initializer builds a second one and copies it.
+/// </remarks>
+public ref struct LogEntry
 {
     /// <summary>The largest entry in bytes: what a tlog-tiles entry bundle can hold.</summary>
     public const int EntryBytesMax = 65_535;
@@ -45,34 +48,34 @@ public readonly ref struct LogEntry
     public const long SealedAtUnixMsMax = 253_402_300_799_999;
 
     /// <summary>How the document came into the ledger.</summary>
-    public EntryKind Kind { get; init; }
+    public EntryKind Kind { get; set; }
 
     /// <summary>16 bytes.</summary>
-    public ReadOnlySpan<byte> Salt { get; init; }
+    public ReadOnlySpan<byte> Salt { get; set; }
 
     /// <summary>The server's time when the entry took its place in the open batch, in milliseconds since 1970-01-01T00:00:00Z.</summary>
-    public long SealedAtUnixMs { get; init; }
+    public long SealedAtUnixMs { get; set; }
 
     /// <summary>The algorithm of <see cref="Digest"/>.</summary>
-    public DigestAlgorithm DigestAlgorithm { get; init; }
+    public DigestAlgorithm DigestAlgorithm { get; set; }
 
     /// <summary>The document's digest, 32 bytes.</summary>
-    public ReadOnlySpan<byte> Digest { get; init; }
+    public ReadOnlySpan<byte> Digest { get; set; }
 
     /// <summary>The document's size in bytes; of a digest that the caller computed, what the caller stated, or 0.</summary>
-    public long DocumentSizeBytes { get; init; }
+    public long DocumentSizeBytes { get; set; }
 
     /// <summary>The caller's identifier in UTF-8, or empty.</summary>
-    public ReadOnlySpan<byte> DocumentId { get; init; }
+    public ReadOnlySpan<byte> DocumentId { get; set; }
 
     /// <summary>SHA-256 of the idempotency key, or empty.</summary>
-    public ReadOnlySpan<byte> IdempotencyKeySha256 { get; init; }
+    public ReadOnlySpan<byte> IdempotencyKeySha256 { get; set; }
 
     /// <summary>The caller's commitment to metadata outside the ledger: 32 bytes, or empty.</summary>
-    public ReadOnlySpan<byte> MetadataCommitment { get; init; }
+    public ReadOnlySpan<byte> MetadataCommitment { get; set; }
 
     /// <summary>What is wrong with the values, or null: kinds that are known, sizes that are right, text that is UTF-8.</summary>
-    public string? FindFault() =>
+    public readonly string? FindFault() =>
         Kind is not (EntryKind.Document or EntryKind.Digest) ? Unknown("kind", (int)Kind)
         : Salt.Length != SaltBytes ? WrongSize("salt", Salt.Length, SaltBytes)
         : SealedAtUnixMs is < 0 or > SealedAtUnixMsMax ? "the entry's time is outside the years 1970 to 9999"

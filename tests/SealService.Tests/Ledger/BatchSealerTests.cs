@@ -116,9 +116,10 @@ public sealed class BatchSealerTests : IDisposable
 
     private static void Add(Segment segment, int reference)
     {
-        LogEntry entry = Document(Digest(reference)).ToUnsaltedEntry(1000);
+        LogEntry entry = default;
+        Document(Digest(reference)).FillUnsaltedEntry(1000, ref entry);
         int entryBytes = LogEntryCodec.GetSize(entry);
         Assert.True(segment.TryReserve(entryBytes, 1000));
-        segment.Add((ulong)reference, entry, entryBytes, claim: null);
+        segment.Add((ulong)reference, ref entry, entryBytes, claim: null);
     }
 }

@@ -24,6 +24,26 @@ public sealed class LogEntryCodecTests
     }
 
     [Fact]
+    public void Write_NumbersOfEveryLength_IsWhatProtobufWrites()
+    {
+        for (int bits = 0; bits < 64; bits++)
+        {
+            foreach (long number in new[] { (1L << bits) - 1, 1L << bits })
+            {
+                LogEntry entry = new() { SealedAtUnixMs = number, DocumentSizeBytes = number };
+                byte[] expected = WriteByProtobuf(entry);
+                Assert.Equal(expected.Length, LogEntryCodec.GetSize(entry));
+                foreach (int room in new[] { 0, 1, LogEntryCodec.WrittenBytesMax })
+                {
+                    byte[] written = new byte[expected.Length + room];
+                    Assert.Equal(expected.Length, LogEntryCodec.Write(entry, written));
+                    Assert.Equal([.. expected, .. new byte[room]], written);
+                }
+            }
+        }
+    }
+
+    [Fact]
     public void TryRead_WhatWasWritten_GivesTheSameValues()
     {
         Random random = SeededRandom.Create();

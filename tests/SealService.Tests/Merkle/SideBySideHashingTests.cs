@@ -103,6 +103,115 @@ public sealed class SideBySideHashingTests
         }
     }
 
+    // One to eight blocks in a slot, all sixteen alike and each as its neighbour is not.
+    [Fact]
+    public void HashLeaves_EveryLengthThatFitsASlotAndOneMore_AgreesWithDotNet()
+    {
+        Random random = SeededRandom.Create();
+        for (int length = 0; length <= ShortMessageLanes.MessageBytesMax + 1; length++)
+        {
+            List<byte[]> alike = [.. Enumerable.Range(0, 17).Select(_ => random.NextBytes(length))];
+            List<byte[]> mixed = [.. Enumerable.Range(0, 17).Select(i => random.NextBytes(i % 2 == 0 ? length : ShortMessageLanes.MessageBytesMax - length + 1))];
+            foreach (List<byte[]> entries in new[] { alike, mixed })
+            {
+                MerkleHash[] hashes = new MerkleHash[entries.Count];
+                TreeHasher.HashLeaves(ToBundle(entries), hashes);
+                Assert.All(hashes, (hash, i) => Assert.Equal(SHA256.HashData([0, .. entries[i]]), hash.ToArray()));
+            }
+        }
+    }
+
+    // All in one call's segments, as the transport has them: what lies across them is what the others are not.
+    [Theory]
+    [InlineData(true, 1_024, 16_384)]
+    [InlineData(true, 1_024, 4_096)]
+    [InlineData(true, 1_024, 1_024)] // every one lies across, more than the shared scratch has room for
+    [InlineData(true, 1_024, 1)]
+    [InlineData(true, 1_024, 63)]
+    [InlineData(true, 1_024, 64)]
+    [InlineData(true, 8_183, 16_384)] // padded, as large as the shared scratch
+    [InlineData(true, 8_184, 16_384)]
+    [InlineData(true, 55, 100)]
+    [InlineData(true, 56, 100)]
+    [InlineData(true, 63, 100)]
+    [InlineData(true, 64, 100)]
+    [InlineData(true, 119, 100)]
+    [InlineData(true, 120, 100)]
+    [InlineData(true, 0, 100)]
+    [InlineData(true, 100_000, 4_096)]
+    [InlineData(false, 1_024, 1_024)]
+    [InlineData(false, 100, 7)]
+    public void Group_MessagesOneAfterAnotherInSegments_AgreesWithDotNet(bool useLanes, int messageBytes, int segmentBytes)
+    {
+        Assert.SkipWhen(useLanes && !Sha256Lanes.IsSupported, "This processor has no AVX-512.");
+        const int headerBytes = 15;
+        byte[] data = SeededRandom.Create().NextBytes(Sha256Group.MessagesMax * (headerBytes + messageBytes));
+        ReadOnlySequence<byte> segments = InPieces(data, () => segmentBytes);
+        using Sha256Group group = new(useLanes);
+        MerkleHash[] digests = new MerkleHash[Sha256Group.MessagesMax];
+        foreach (int difference in new[] { 0, 1, 64 })
+        {
+            byte[][] messages = new byte[Sha256Group.MessagesMax][];
+            for (int i = 0; i < messages.Length; i++)
+            {
+                ReadOnlySequence<byte> message = segments.Slice((i * (headerBytes + messageBytes)) + headerBytes, Math.Max(0, messageBytes - (i * difference)));
+                messages[i] = message.ToArray();
+                group.Add(message);
+            }
+
+            group.Finish(digests);
+            Assert.All(messages, (message, i) => Assert.Equal(SHA256.HashData(message), digests[i].ToArray()));
+        }
+    }
+
+    // Ten or more go side by side; the other lanes have nothing.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Group_AnyNumberOfMessages_AgreesWithDotNetAndLeavesOtherDigestsAlone(bool useLanes)
+    {
+        Assert.SkipWhen(useLanes && !Sha256Lanes.IsSupported, "This processor has no AVX-512.");
+        Random random = SeededRandom.Create();
+        using Sha256Group group = new(useLanes);
+        for (int count = 0; count <= Sha256Group.MessagesMax; count++)
+        {
+            byte[][] messages = [.. Enumerable.Range(0, count).Select(_ => random.NextBytes(1_000))];
+            MerkleHash[] digests = new MerkleHash[Sha256Group.MessagesMax];
+            foreach (byte[] message in messages)
+            {
+                group.Add(InPieces(message, () => random.Next(3) * 300));
+            }
+
+            group.Finish(digests);
+            Assert.Equal([.. messages.Select(message => MerkleHash.Read(SHA256.HashData(message))), .. new MerkleHash[digests.Length - count]], digests);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Group_AnyPieces_AllocatesNothing(bool useLanes)
+    {
+        Assert.SkipWhen(useLanes && !Sha256Lanes.IsSupported, "This processor has no AVX-512.");
+        ReadOnlySequence<byte>[] messages = [.. Enumerable.Range(0, Sha256Group.MessagesMax).Select(i => InPieces(new byte[1_024], () => 100 * i + 100))];
+        using Sha256Group group = new(useLanes);
+        MerkleHash[] digests = new MerkleHash[Sha256Group.MessagesMax];
+        Hash(); // what is made once
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Hash();
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+
+        void Hash()
+        {
+            foreach (ref readonly ReadOnlySequence<byte> message in messages.AsSpan())
+            {
+                group.Add(message);
+            }
+
+            group.Finish(digests);
+        }
+    }
+
     [Fact]
     public void Group_IsFull_Throws()
     {
@@ -130,13 +239,16 @@ public sealed class SideBySideHashingTests
         return [.. bundle];
     }
 
-    private static ReadOnlySequence<byte> InPieces(byte[] message, Random random)
+    private static ReadOnlySequence<byte> InPieces(byte[] message, Random random) =>
+        InPieces(message, () => random.Next(random.Next(2) == 0 ? 200 : 2_000));
+
+    private static ReadOnlySequence<byte> InPieces(byte[] message, Func<int> nextPieceBytes)
     {
         Piece first = new(default, null);
         Piece last = first;
         for (int at = 0; at < message.Length;)
         {
-            int length = Math.Min(random.Next(random.Next(2) == 0 ? 200 : 2_000), message.Length - at);
+            int length = Math.Min(nextPieceBytes(), message.Length - at);
             last = new Piece(message.AsMemory(at, length), last);
             at += length;
         }
