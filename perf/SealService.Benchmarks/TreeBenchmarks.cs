@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using BenchmarkDotNet.Attributes;
 using SealService.Merkle;
 
@@ -11,7 +12,9 @@ public class TreeBenchmarks
     private const long TreeSizeBefore = 10_000_000;
 
     private readonly byte[] _entry = new byte[EntryBytes];
+    private readonly byte[] _bundle = new byte[BatchEntries * (sizeof(ushort) + EntryBytes)];
     private readonly MerkleHash[] _leaves = new MerkleHash[BatchEntries];
+    private readonly MerkleHash[] _hashes = new MerkleHash[BatchEntries];
     private readonly MerkleHash[] _proof = new MerkleHash[InclusionProof.HashCountMax];
     private CompactRange _left = new();
     private BatchTree? _tree;
@@ -25,6 +28,9 @@ public class TreeBenchmarks
             _entry[0] = (byte)i;
             _entry[1] = (byte)(i >> 8);
             _leaves[i] = TreeHasher.HashLeaf(_entry);
+            var prefixed = _bundle.AsSpan(i * (sizeof(ushort) + EntryBytes));
+            BinaryPrimitives.WriteUInt16BigEndian(prefixed, EntryBytes);
+            _entry.CopyTo(prefixed[sizeof(ushort)..]);
         }
 
         // The subtrees' hashes may be any: only their number decides the cost.
@@ -41,6 +47,12 @@ public class TreeBenchmarks
 
     [Benchmark]
     public MerkleHash HashChildren() => TreeHasher.HashChildren(_leaves[0], _leaves[1]);
+
+    [Benchmark(OperationsPerInvoke = BatchEntries)]
+    public void HashLeaves() => TreeHasher.HashLeaves(_bundle, _hashes);
+
+    [Benchmark(OperationsPerInvoke = BatchEntries / 2)]
+    public void HashPairs() => TreeHasher.HashPairs(_leaves, _hashes.AsSpan(0, BatchEntries / 2));
 
     [Benchmark(OperationsPerInvoke = BatchEntries)]
     public MerkleHash AppendBatch()

@@ -33,6 +33,9 @@ internal static unsafe class Sha256Lanes
     private const int Rounds = 64;
     private const int RoundsPerTurn = StateWords;
 
+    // A vector is a cache line: on two of them each access costs twice. So there is one more, to begin at a line.
+    private const int ScheduleBytes = (Rounds + 1) * Count * sizeof(uint);
+
     /// <summary>Whether this processor has what it takes.</summary>
     public static bool IsSupported => Avx512F.IsSupported && Avx512BW.IsSupported;
 
@@ -145,13 +148,61 @@ internal static unsafe class Sha256Lanes
     /// <param name="state">Sixteen hashes.</param>
     /// <param name="blocks">Sixteen pointers to 64 bytes each.</param>
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // it would be compiled in the middle of its first loop
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Compress(State* state, byte** blocks)
     {
-        // A vector is a cache line: on two of them each access costs twice.
-        byte* memory = stackalloc byte[(Rounds + 1) * sizeof(Vector512<uint>)];
+        byte* memory = stackalloc byte[ScheduleBytes];
         Vector512<uint>* schedule = Align(memory);
         Transpose(blocks, schedule);
+        RunRounds(state, schedule);
+    }
+
+    /// <summary>SHA-256 of sixteen messages of 65 bytes, which are a first byte and 64 that lie side by side with those of the others.</summary>
+    /// <param name="first">The first byte of all of them.</param>
+    /// <param name="rest">Sixteen times 64 bytes.</param>
+    /// <param name="hashes">Room for sixteen.</param>
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void HashAfter(byte first, byte* rest, MerkleHash* hashes)
+    {
+        const uint afterLastByte = 0x00800000; // FIPS 180-4 section 5.1.1
+        byte** blocks = stackalloc byte*[Count];
+        for (int lane = 0; lane < Count; lane++)
+        {
+            blocks[lane] = rest + (lane * BlockBytes);
+        }
+
+        State state;
+        Begin(&state);
+        byte* memory = stackalloc byte[ScheduleBytes];
+        Vector512<uint>* words = Align(memory);
+        Transpose(blocks, words);
+
+        // The first byte moves all others by one, of which the last comes into the second block.
+        Vector512<uint> second = (words[BlockWords - 1] << 24) | Vector512.Create(afterLastByte);
+        for (int word = BlockWords - 1; word > 0; word--)
+        {
+            words[word] = (words[word - 1] << 24) | (words[word] >> 8);
+        }
+
+        words[0] = Vector512.Create((uint)first << 24) | (words[0] >> 8);
+        RunRounds(&state, words);
+
+        words[0] = second;
+        for (int word = 1; word < BlockWords - 1; word++)
+        {
+            words[word] = Vector512<uint>.Zero;
+        }
+
+        words[BlockWords - 1] = Vector512.Create((uint)(1 + BlockBytes) * 8);
+        RunRounds(&state, words);
+        ReadAll(&state, hashes);
+    }
+
+    // Takes a block in whose words stand at the beginning of the schedule.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // it would be compiled in the middle of its first loop
+    private static void RunRounds(State* state, Vector512<uint>* schedule)
+    {
         Vector512<uint>* words = (Vector512<uint>*)state->Words;
         Vector512<uint> a = words[0], b = words[1], c = words[2], d = words[3];
         Vector512<uint> e = words[4], f = words[5], g = words[6], h = words[7];

@@ -132,23 +132,15 @@ public static class TreeHasher
     /// The parents of consecutive nodes: <c>parents[i] = H(0x01 || children[2i] || children[2i + 1])</c>.
     /// </summary>
     /// <exception cref="ArgumentException">There are not two children a parent.</exception>
-    [SkipLocalsInit]
-    public static unsafe void HashPairs(ReadOnlySpan<MerkleHash> children, Span<MerkleHash> parents)
+    public static void HashPairs(ReadOnlySpan<MerkleHash> children, Span<MerkleHash> parents)
     {
         if (children.Length != 2 * (long)parents.Length)
         {
             throw new ArgumentException("Each parent has two children.", nameof(children));
         }
 
-        if (ShortMessageLanes.Pay(parents.Length))
-        {
-            byte* slots = stackalloc byte[ShortMessageLanes.SlotsBytes];
-            int hashed = HashPairsSideBySide(children, parents, slots);
-            children = children[(2 * hashed)..];
-            parents = parents[hashed..];
-        }
-
-        HashPairsOneByOne(children, parents);
+        int hashed = HashPairsSideBySide(children, parents);
+        HashPairsOneByOne(children[(2 * hashed)..], parents[hashed..]);
     }
 
     /// <summary>
@@ -171,20 +163,28 @@ public static class TreeHasher
         return root;
     }
 
-    private static unsafe int HashPairsSideBySide(ReadOnlySpan<MerkleHash> children, Span<MerkleHash> parents, byte* slots)
+    // As many as pay.
+    [SkipLocalsInit]
+    private static unsafe int HashPairsSideBySide(ReadOnlySpan<MerkleHash> children, Span<MerkleHash> parents)
     {
-        ShortMessageLanes lanes = new(slots);
         int hashed = 0;
-        while (ShortMessageLanes.Pay(parents.Length - hashed))
+        fixed (MerkleHash* inputs = children, outputs = parents)
         {
-            int count = Math.Min(parents.Length - hashed, Sha256Lanes.Count);
-            for (int i = 0; i < count; i++)
+            for (; parents.Length - hashed >= Sha256Lanes.Count && Sha256Lanes.IsSupported; hashed += Sha256Lanes.Count)
             {
-                lanes.Add(NodePrefix, MerkleHash.AsBytes(children.Slice(2 * (hashed + i), 2)));
+                Sha256Lanes.HashAfter(NodePrefix, (byte*)(inputs + (2 * hashed)), outputs + hashed);
             }
+        }
 
-            lanes.Finish(parents[hashed..]);
-            hashed += count;
+        int left = parents.Length - hashed;
+        if (ShortMessageLanes.Pay(left))
+        {
+            MerkleHash* inputs = stackalloc MerkleHash[2 * Sha256Lanes.Count]; // what lies behind them is hashed as well
+            MerkleHash* outputs = stackalloc MerkleHash[Sha256Lanes.Count];
+            children[(2 * hashed)..].CopyTo(new Span<MerkleHash>(inputs, 2 * left));
+            Sha256Lanes.HashAfter(NodePrefix, (byte*)inputs, outputs);
+            new ReadOnlySpan<MerkleHash>(outputs, left).CopyTo(parents[hashed..]);
+            hashed = parents.Length;
         }
 
         return hashed;

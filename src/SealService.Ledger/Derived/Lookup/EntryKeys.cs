@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Numerics;
+
 namespace SealService.Ledger.Derived.Lookup;
 
 /// <summary>
@@ -70,6 +73,19 @@ internal readonly ref struct EntryKeys
 
     private static uint ReadLongVarint(ReadOnlySpan<byte> entry, ref int at)
     {
+        if (entry.Length - at >= sizeof(ulong))
+        {
+            // All bytes of it at once: each but its last has the highest bit.
+            ulong bytes = BinaryPrimitives.ReadUInt64LittleEndian(entry[at..]);
+            ulong last = ~bytes & 0x8080808080808080;
+            if (last != 0)
+            {
+                at += (BitOperations.TrailingZeroCount(last) / 8) + 1;
+                bytes &= last ^ (last - 1);
+                return (uint)((bytes & 0x7f) | ((bytes >> 1) & 0x3f80) | ((bytes >> 2) & 0x1fc000) | ((bytes >> 3) & 0xfe00000) | ((bytes >> 4) & 0xf0000000));
+            }
+        }
+
         uint value = 0;
         for (int shift = 0; at < entry.Length; shift += 7)
         {

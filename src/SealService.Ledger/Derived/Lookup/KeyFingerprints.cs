@@ -56,21 +56,28 @@ internal sealed class KeyFingerprints
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, KeyBytesMax, nameof(key));
         Sum sum = new(_factors[0]);
         sum.Add(_factors[1], ((ulong)kind << 32) | (uint)key.Length);
-        int word = 2;
-        for (; key.Length >= sizeof(ulong); key = key[sizeof(ulong)..])
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(key);
+        ReadOnlySpan<Factor> factors = _factors.AsSpan(2);
+        for (int i = 0; i < words.Length && i < factors.Length; i++)
         {
-            sum.Add(_factors[word++], BinaryPrimitives.ReadUInt64LittleEndian(key));
+            sum.Add(factors[i], BitConverter.IsLittleEndian ? words[i] : BinaryPrimitives.ReverseEndianness(words[i]));
         }
 
-        if (!key.IsEmpty)
+        if (key.Length % sizeof(ulong) != 0)
         {
-            Span<byte> last = stackalloc byte[sizeof(ulong)];
-            last.Clear();
-            key.CopyTo(last);
-            sum.Add(_factors[word], BinaryPrimitives.ReadUInt64LittleEndian(last));
+            sum.Add(factors[words.Length], ReadLast(key[(words.Length * sizeof(ulong))..]));
         }
 
         return sum.High;
+    }
+
+    // Apart, because a method with memory on its stack clears that first, and most keys are 32 bytes.
+    private static ulong ReadLast(ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> word = stackalloc byte[sizeof(ulong)];
+        word.Clear();
+        bytes.CopyTo(word);
+        return BinaryPrimitives.ReadUInt64LittleEndian(word);
     }
 
     [StructLayout(LayoutKind.Sequential)]
