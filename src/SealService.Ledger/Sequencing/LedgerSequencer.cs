@@ -128,12 +128,22 @@ internal sealed class LedgerSequencer
     /// <summary>As long as entries keep coming: a client that waits for its answers before it goes on must not wait for nothing.</summary>
     private async ValueTask KeepLongIntervalAsync()
     {
-        TimeSpan step = Options.LongBatchInterval / 4;
-        int entriesBefore = -1;
-        while (MayWait(Options.LongBatchInterval) && _open!.ReservedEntries > entriesBefore)
+        int entriesSeen = -1;
+        long seenAt = _closedAt;
+        while (MayWait(Options.LongBatchInterval))
         {
-            entriesBefore = _open.ReservedEntries;
-            await Task.Delay(step > PaceStep ? step : PaceStep);
+            if (Stopwatch.GetElapsedTime(seenAt) >= Options.LongBatchInterval / 4)
+            {
+                if (_open!.ReservedEntries == entriesSeen)
+                {
+                    return;
+                }
+
+                entriesSeen = _open.ReservedEntries;
+                seenAt = Stopwatch.GetTimestamp();
+            }
+
+            await Task.Delay(PaceStep);
         }
     }
 

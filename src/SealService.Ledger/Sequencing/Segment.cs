@@ -181,8 +181,9 @@ internal sealed class Segment : IDisposable
         int begin = _leafHashCount == 0 ? 0 : _entryEnds[_leafHashCount - 1];
         ReadOnlySpan<byte> entries = EntryBundle[begin..];
         Span<MerkleHash> hashes = _leafHashes.AsSpan(_leafHashCount, _count - _leafHashCount);
+        uint checksum = Crc32C.Append(_entriesChecksum, entries); // first: what changes between the two is in the hash and not in the checksum
         TreeHasher.HashLeaves(entries, hashes);
-        _entriesChecksum = Crc32C.Append(_entriesChecksum, entries);
+        _entriesChecksum = checksum;
         _leavesChecksum = Crc32C.Append(_leavesChecksum, MemoryMarshal.AsBytes(hashes));
         _leafHashCount = _count;
     }

@@ -9,8 +9,8 @@ namespace SealService.Ledger.Storage;
 
 /// <summary>CRC-32C (RFC 3720 appendix B.4), by the processor's instruction where it has one.</summary>
 /// <remarks>
-/// The instruction answers after three cycles and can be begun in each, so three runs of bytes are taken in side by side: 6 ns in place
-/// of 13 for an entry of 130 bytes (<c>ChecksumBenchmarks</c>). A checksum moves over the n bytes behind it by a multiplication with
+/// The instruction answers after three cycles and can be begun in each, so three runs of bytes are taken in side by side: twice
+/// as fast for the entries that are hashed together (<c>ChecksumBenchmarks</c>). A checksum moves over the n bytes behind it by a multiplication with
 /// x^8n modulo the polynomial; see Gopal et al., "Fast CRC Computation for iSCSI Polynomial Using CRC32 Instruction" (Intel, 2011).
 /// </remarks>
 internal static class Crc32C

@@ -143,16 +143,16 @@ public sealed class Sha256Group : IDisposable
         int sharedBlocks = SharedScratchBlocks;
         foreach (ref MessageLane lane in _lanes.AsSpan(0, Count))
         {
-            if (lane.IsInOneSegment || lane.BlocksLeft > sharedBlocks)
+            long blocks = Math.Max(lane.BlocksLeft, OwnScratchBlocks);
+            if (lane.IsInOneSegment || blocks > sharedBlocks)
             {
                 lane.UseScratch(own, OwnScratchBlocks);
             }
             else
             {
-                int blocks = Math.Max((int)lane.BlocksLeft, OwnScratchBlocks);
-                lane.UseScratch(shared, blocks);
+                lane.UseScratch(shared, (int)blocks);
                 shared += blocks * Sha256Lanes.BlockBytes;
-                sharedBlocks -= blocks;
+                sharedBlocks -= (int)blocks;
             }
 
             own += OwnScratchBlocks * Sha256Lanes.BlockBytes;

@@ -31,9 +31,10 @@ internal unsafe ref struct ShortMessageLanes
     /// <summary>Whether so many more messages are better hashed side by side.</summary>
     public static bool Pay(int messages) => messages >= Sha256Lanes.StepCostInBlocks && Sha256Lanes.IsSupported;
 
-    /// <summary>Adds SHA-256's input <c>first || rest</c>.</summary>
+    /// <summary>Adds SHA-256's input <c>first || rest</c>, of which the rest is at most <see cref="MessageBytesMax"/>.</summary>
     public void Add(byte first, ReadOnlySpan<byte> rest)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(rest.Length, MessageBytesMax, nameof(rest));
         byte* slot = _slots + (_count * SlotBytes);
         int length = 1 + rest.Length;
         int last = (int)Sha256Lanes.BlocksOf(length) - 1;

@@ -1,4 +1,3 @@
-using System.Text;
 using SealService.Services;
 
 namespace SealService.Wire;
@@ -9,6 +8,7 @@ internal readonly record struct StreamSettings(string? Ledger, bool FullReceipts
 /// <summary>Reads <c>seal.v1.StreamOptions { 1: ledger  2: receipt_form }</c>.</summary>
 internal static class StreamOptionsReader
 {
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT.</exception>
     public static StreamSettings Read(ProtobufReader reader)
     {
         var settings = default(StreamSettings);
@@ -21,13 +21,11 @@ internal static class StreamOptionsReader
 
             switch (tag)
             {
-                case (1 << 3) | ProtobufReader.LengthDelimited when reader.TryReadBytes(out var ledger) && ledger.Length <= DocumentFields.IdBytesMax:
-                    settings = settings with { Ledger = Encoding.UTF8.GetString(ledger) };
+                case (1 << 3) | ProtobufReader.LengthDelimited:
+                    settings = settings with { Ledger = LedgerName.Read(ref reader, "options") };
                     break;
-                case (2 << 3) | ProtobufReader.Varint when reader.TryReadVarint(out var form):
-                    settings = form <= 2
-                        ? settings with { FullReceipts = form == 2 }
-                        : throw BadRequest.Of("options.receipt_form", $"is {form}; it must be RECEIPT_FORM_COMPACT (1) or RECEIPT_FORM_FULL (2)");
+                case (2 << 3) | ProtobufReader.Varint:
+                    settings = settings with { FullReceipts = ReadForm(ref reader) == 2 };
                     break;
                 default:
                     if (!reader.TrySkip(tag))
@@ -40,7 +38,12 @@ internal static class StreamOptionsReader
         }
 
         return settings;
-
-        static Exception Malformed() => BadRequest.Of("options", "is not valid protobuf, or its ledger is longer than 128 bytes");
     }
+
+    private static ulong ReadForm(ref ProtobufReader reader) =>
+        !reader.TryReadVarint(out var form) ? throw Malformed()
+        : form > 2 ? throw BadRequest.Of("options.receipt_form", $"is {form}; it must be RECEIPT_FORM_COMPACT (1) or RECEIPT_FORM_FULL (2)")
+        : form;
+
+    private static Grpc.Core.RpcException Malformed() => BadRequest.Of("options", "is not valid protobuf");
 }

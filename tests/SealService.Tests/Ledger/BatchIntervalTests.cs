@@ -12,6 +12,9 @@ public sealed class BatchIntervalTests : IAsyncDisposable
 
     private readonly LedgerFixture _fixture = new();
 
+    /// <summary>From how many entries on the long interval is kept: never, and after batches of eight.</summary>
+    public static TheoryData<int> Intervals => [int.MaxValue, 8];
+
     public ValueTask DisposeAsync() => _fixture.DisposeAsync();
 
     [Fact]
@@ -71,32 +74,36 @@ public sealed class BatchIntervalTests : IAsyncDisposable
         }
     }
 
-    [Fact]
-    public async Task FullBatch_DoesNotWait()
+    [Theory]
+    [MemberData(nameof(Intervals))]
+    public async Task FullBatch_DoesNotWait(int entriesForLongIntervalMin)
     {
+        _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = entriesForLongIntervalMin };
         await OpenAsync(entriesPerBatchMax: 8);
         Assert.Null(await _fixture.SealAsync(8));
         Task<LedgerFailure?> many = _fixture.SealAsync(8 * 20);
-        await Task.WhenAny(many, Task.Delay(10 * Interval, Token));
+        await Task.WhenAny(many, Task.Delay(2 * Interval, Token));
         Assert.True(many.IsCompleted);
         Assert.Null(await many);
     }
 
-    [Fact]
-    public async Task FullSegment_DoesNotWait()
+    [Theory]
+    [MemberData(nameof(Intervals))]
+    public async Task FullSegment_DoesNotWait(int entriesForLongIntervalMin)
     {
-        _fixture.Options = _fixture.Options with { EntriesPerSegmentMax = 8 };
+        _fixture.Options = _fixture.Options with { EntriesPerSegmentMax = 8, EntriesForLongIntervalMin = entriesForLongIntervalMin };
         await OpenAsync(entriesPerBatchMax: 1000);
         Task<LedgerFailure?> many = _fixture.SealAsync(8 * 20);
-        await Task.WhenAny(many, Task.Delay(10 * Interval, Token));
+        await Task.WhenAny(many, Task.Delay(2 * Interval, Token));
         Assert.True(many.IsCompleted);
         Assert.Null(await many);
     }
 
-    [Fact]
-    public async Task Fault_EndsTheWait()
+    [Theory]
+    [MemberData(nameof(Intervals))]
+    public async Task Fault_EndsTheWait(int entriesForLongIntervalMin)
     {
-        _fixture.Options = _fixture.Options with { EntriesBesideWriteMin = 0, AppendTimeout = TimeSpan.FromMilliseconds(200) };
+        _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = entriesForLongIntervalMin, EntriesBesideWriteMin = 0, AppendTimeout = TimeSpan.FromMilliseconds(200) };
         await OpenAsync(entriesPerBatchMax: 1000);
         _fixture.Memory.NextFault = StorageFault.HangBeforePersisted;
         Task<LedgerFailure?> written = _fixture.SealAsync(8);
@@ -105,9 +112,11 @@ public sealed class BatchIntervalTests : IAsyncDisposable
         Assert.Equal(LedgerError.StateUnknown, (await written)?.Error);
     }
 
-    [Fact]
-    public async Task Stop_EndsTheWait()
+    [Theory]
+    [MemberData(nameof(Intervals))]
+    public async Task Stop_EndsTheWait(int entriesForLongIntervalMin)
     {
+        _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = entriesForLongIntervalMin };
         await OpenAsync(entriesPerBatchMax: 1000);
         Assert.Null(await _fixture.SealAsync(8));
         Task<LedgerFailure?> waiting = _fixture.SealAsync(1);
@@ -120,7 +129,7 @@ public sealed class BatchIntervalTests : IAsyncDisposable
         _fixture.Options = _fixture.Options with
         {
             BatchInterval = interval ?? Interval,
-            LongBatchInterval = longInterval ?? Interval,
+            LongBatchInterval = longInterval ?? (3 * Interval),
             EntriesForIntervalMin = 8,
             EntriesPerBatchMax = entriesPerBatchMax,
         };

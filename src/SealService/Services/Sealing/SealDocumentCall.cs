@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using Grpc.Core;
 using Grpc.Server;
 using SealService.Configuration;
@@ -56,38 +55,8 @@ internal sealed class SealDocumentCall(LedgerDirectory ledgers, LimitOptions lim
             throw BadRequest.Of("header", "is missing, or not alone: it must be the stream's first message");
         }
 
-        string? name = null;
-        ProtobufReader.Open(header, out var fields);
-        while (!fields.AtEnd)
-        {
-            if (!fields.TryReadTag(out var tag))
-            {
-                throw BadRequest.Of("header", "is not valid protobuf");
-            }
-
-            switch (tag)
-            {
-                case (1 << 3) | ProtobufReader.LengthDelimited when fields.TryReadBytes(out var ledger) && ledger.Length <= DocumentFields.IdBytesMax:
-                    name = Encoding.UTF8.GetString(ledger);
-                    break;
-                case (2 << 3) | ProtobufReader.LengthDelimited when fields.TryReadMessage(out var document):
-                    if (!_fields.TryRead(document, out var error))
-                    {
-                        throw BadRequest.Of("header.document." + error.Field, error.Description!);
-                    }
-
-                    break;
-                default:
-                    if (!fields.TrySkip(tag))
-                    {
-                        throw BadRequest.Of("header", "is not valid protobuf, or its ledger is longer than 128 bytes");
-                    }
-
-                    break;
-            }
-        }
-
-        return ledgers.Get(name);
+        ProtobufReader.Open(header, out var reader);
+        return ledgers.Get(SealDocumentHeaderReader.Read(reader, _fields));
     }
 
     private long AppendChunk(in ReadOnlySequence<byte> message, Sha256Incremental hash, long sizeBefore)
