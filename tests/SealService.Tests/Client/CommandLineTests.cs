@@ -2,6 +2,7 @@ using System.Text.Json;
 using Grpc.Core;
 using SealService.Cli;
 using SealService.Cli.Sealing;
+using SealService.Client;
 using SealService.Merkle;
 using Xunit;
 
@@ -92,7 +93,40 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal("sealed", second.Text("outcome"));
         Assert.NotEqual(first, second.Number("index"));
         Assert.Contains($"a.txt.{first}.tlog-proof", _folder.Files());
+        Assert.Equal(_folder[$"a.txt.{first}.tlog-proof"], second.Text("earlier_receipt"));
         Assert.Equal(0, (await RunAsync(null, "verify", path, "--key", server.Ledger.Key.ToString())).ExitCode);
+    }
+
+    [Fact]
+    public async Task Seal_ChangedDocument_SaysSo()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        WriteDocuments();
+        var path = _folder["docs/a.txt"];
+        Assert.DoesNotContain("changed", (await RunAsync(server, "seal", _folder["docs"])).Output, StringComparison.Ordinal);
+
+        ReceiptFile.TryRead(path + ".tlog-proof", out var first, out _);
+        _folder.Write("docs/a.txt", "other");
+        var named = await RunAsync(server, "seal", path);
+        Assert.Contains($", content changed since entry {first!.Index} (its receipt is now {path}.{first.Index}.tlog-proof), receipt ", named.Output, StringComparison.Ordinal);
+
+        _folder.Write("docs/a.txt", "third");
+        var folder = await RunAsync(server, "seal", _folder["docs"]);
+        Assert.StartsWith("1 sealed, 0 sealed before, 2 skipped, 0 failed, 1 changed; ", folder.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Seal_SameContentAsAnotherEntry_IsNotChanged()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        await using var other = await FakeSealServer.StartAsync(new FakeLedger("other.example/log"));
+        var path = _folder.Write("a.txt", "x");
+        await RunAsync(server, "seal", path);
+
+        var elsewhere = await RunAsync(other, "seal", path);
+
+        Assert.Equal(0, elsewhere.ExitCode);
+        Assert.DoesNotContain("changed", elsewhere.Output, StringComparison.Ordinal);
     }
 
     [Fact]
