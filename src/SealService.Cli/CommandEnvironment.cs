@@ -9,6 +9,9 @@ internal sealed record CommandEnvironment
 
     public required Func<string, string?> GetVariable { get; init; }
 
+    /// <summary>The user's home folder; empty when there is none.</summary>
+    public string HomeFolder { get; init; } = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+
     /// <summary>True when stderr is a terminal, on which one line can be written over and over.</summary>
     public bool ErrorIsTerminal { get; init; }
 

@@ -79,15 +79,19 @@ public static class ReceiptFile
     /// Writes a receipt as <see cref="Write"/> does, but destroys no evidence: a receipt that is there and proves something
     /// else (an earlier content of the document, say) is kept as NAME.(index of its entry).tlog-proof.
     /// </summary>
-    public static void WriteKeepingOther(string path, Receipt receipt)
+    /// <returns>The receipt that is kept, and where; null when there was none.</returns>
+    public static (string Path, Receipt Receipt)? WriteKeepingOther(string path, Receipt receipt)
     {
         ArgumentNullException.ThrowIfNull(receipt);
+        (string Path, Receipt Receipt)? kept = null;
         if (File.Exists(path) && TryRead(path, out var other, out _) && !other.Entry.Span.SequenceEqual(receipt.Entry.Span))
         {
             var stem = path.EndsWith(Suffix, StringComparison.Ordinal) ? path[..^Suffix.Length] : path;
-            File.Move(path, string.Create(CultureInfo.InvariantCulture, $"{stem}.{other.Index}{Suffix}"), overwrite: true);
+            kept = (string.Create(CultureInfo.InvariantCulture, $"{stem}.{other.Index}{Suffix}"), other);
+            File.Move(path, kept.Value.Path, overwrite: true);
         }
 
         Write(path, receipt);
+        return kept;
     }
 }

@@ -109,6 +109,6 @@ internal static class SealCommand
 
     private static string Describe(SealSummaryJson s) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{s.Sealed} sealed, {s.AlreadySealed} sealed before, {s.Skipped} skipped, {s.Failed} failed; "
+        $"{s.Sealed} sealed, {s.AlreadySealed} sealed before, {s.Skipped} skipped, {s.Failed} failed{(s.Changed > 0 ? $", {s.Changed} changed" : "")}; "
         + $"{ByteSize.Format(s.Bytes)} in {s.Seconds:0.0} s, {s.DocumentsPerSecond:0} documents/s");
 }

@@ -44,8 +44,9 @@ internal static class VerifyCommand
             var writer = new ResultWriter(environment, parsed.GetValue(json));
             if (keys.Count == 0 && parsed.GetValue(trustOnFirstUse))
             {
-                keys = KnownKeys.Load(environment).All;
-                writer.WriteNote($"Going by {keys.Count} key(s) that were trusted on first use, not by --key.");
+                var known = KnownKeys.Load(environment);
+                keys = known.All;
+                writer.WriteNote($"Going by {keys.Count} key(s) that were trusted on first use ({known.RequirePath()}), not by --key.");
             }
             else if (keys.Count == 0)
             {

@@ -45,7 +45,7 @@ internal static class LedgerTrust
         known.Add(offered, client.Address, environment.TimeProvider.GetUtcNow());
         foreach (var key in offered)
         {
-            writer.WriteNote($"Met the ledger '{head}' for the first time and trust its key from now on ({known.Path}): {key}");
+            writer.WriteNote($"Met the ledger '{head}' for the first time and trust its key from now on ({known.RequirePath()}): {key}");
         }
 
         return (head, offered);

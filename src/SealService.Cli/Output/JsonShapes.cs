@@ -8,7 +8,7 @@ namespace SealService.Cli.Output;
 internal sealed record ErrorJson(string Type, string Code, string Message, int ExitCode);
 
 internal sealed record SealedDocumentJson(
-    string Type, string Path, string Outcome, string? Digest, long? SizeBytes, long? Index, string? Receipt, FailureJson? Error);
+    string Type, string Path, string Outcome, string? Digest, long? SizeBytes, long? Index, string? Receipt, string? EarlierReceipt, FailureJson? Error);
 
 internal sealed record FailureJson(string Code, string Message);
 
@@ -18,6 +18,7 @@ internal sealed record SealSummaryJson(
     long Sealed,
     long AlreadySealed,
     long Skipped,
+    long Changed,
     long Failed,
     long Bytes,
     double Seconds,

@@ -7,6 +7,7 @@ internal sealed class SealCounts
 {
     private long _sealed;
     private long _alreadySealed;
+    private long _changed;
     private long _skipped;
     private long _failed;
     private long _bytes;
@@ -15,8 +16,9 @@ internal sealed class SealCounts
 
     public long Failed => Interlocked.Read(ref _failed);
 
-    public void AddSealed(long sizeBytes, bool alreadySealed)
+    public void AddSealed(long sizeBytes, bool alreadySealed, bool contentChanged)
     {
+        Interlocked.Add(ref _changed, contentChanged ? 1 : 0);
         Interlocked.Increment(ref alreadySealed ? ref _alreadySealed : ref _sealed);
         Interlocked.Add(ref _bytes, sizeBytes);
     }
@@ -36,6 +38,7 @@ internal sealed class SealCounts
             sealedNow,
             alreadySealed,
             Interlocked.Read(ref _skipped),
+            Interlocked.Read(ref _changed),
             Failed,
             Interlocked.Read(ref _bytes),
             Math.Round(elapsed.TotalSeconds, 3),

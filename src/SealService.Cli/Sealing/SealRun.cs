@@ -117,10 +117,11 @@ internal sealed class SealRun(
         }
 
         var path = receiptPaths.Of(file);
+        (string Path, Receipt Receipt)? earlier;
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            ReceiptFile.WriteKeepingOther(path, result.Receipt);
+            earlier = ReceiptFile.WriteKeepingOther(path, result.Receipt);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -128,27 +129,34 @@ internal sealed class SealRun(
             return;
         }
 
-        counts.AddSealed(result.SizeBytes, result.AlreadySealed);
-        Write(file, result.AlreadySealed ? "already_sealed" : "sealed", result, path);
+        if (earlier is { } kept && !(EntryDetails.TryRead(kept.Receipt.Entry.Span, out var entry, out _) && entry.Digest != result.Digest))
+        {
+            earlier = null; // another ledger's receipt for the same content
+        }
+
+        counts.AddSealed(result.SizeBytes, result.AlreadySealed, contentChanged: earlier is not null);
+        Write(file, result.AlreadySealed ? "already_sealed" : "sealed", result, path, earlier);
     }
 
     private void Fail(DocumentFile file, string code, string message)
     {
         counts.AddFailed();
         writer.WriteText($"failed   {file.Path}: {message}");
-        writer.WriteJson(new SealedDocumentJson("document", file.Path, "failed", null, null, null, null, new FailureJson(code, message)));
+        writer.WriteJson(new SealedDocumentJson("document", file.Path, "failed", null, null, null, null, null, new FailureJson(code, message)));
     }
 
-    private void Write(DocumentFile file, string outcome, SealResult? result = null, string? receipt = null)
+    private void Write(DocumentFile file, string outcome, SealResult? result = null, string? receipt = null, (string Path, Receipt Receipt)? earlier = null)
     {
         if (file.IsNamed)
         {
             writer.WriteText(result is null
                 ? $"skipped  {file.Path}: {receipt} matches"
-                : $"sealed   {file.Path}: entry {result.Receipt?.Index}{(result.AlreadySealed ? ", sealed before" : "")}, receipt {receipt}");
+                : $"sealed   {file.Path}: entry {result.Receipt?.Index}{(result.AlreadySealed ? ", sealed before" : "")}, "
+                    + (earlier is { } kept ? $"content changed since entry {kept.Receipt.Index} (its receipt is now {kept.Path}), " : "")
+                    + $"receipt {receipt}");
         }
 
         writer.WriteJson(new SealedDocumentJson(
-            "document", file.Path, outcome, result?.Digest.ToString(), result?.SizeBytes, result?.Receipt?.Index, receipt, Error: null));
+            "document", file.Path, outcome, result?.Digest.ToString(), result?.SizeBytes, result?.Receipt?.Index, receipt, earlier?.Path, Error: null));
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace SealService.Configuration;
 
 /// <summary>Gathers the configuration from its sources, in the order that <see cref="SealOptions"/> states.</summary>
@@ -33,10 +35,16 @@ internal static class ConfigurationLoader
     /// <exception cref="ConfigurationException">A key is unknown, a value can't be read, or a check fails; the message names the key.</exception>
     public static SealOptions Read(IConfiguration configuration)
     {
+        var section = configuration.GetSection(SealOptions.Section);
+        if (FindMalformedDurations(section, typeof(SealOptions)).ToList() is { Count: > 0 } malformed)
+        {
+            throw new ConfigurationException(malformed);
+        }
+
         SealOptions options;
         try
         {
-            options = configuration.GetSection(SealOptions.Section).Get<SealOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new SealOptions();
+            options = section.Get<SealOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new SealOptions();
         }
         catch (InvalidOperationException e) when (e.Message.Contains("properties were not found", StringComparison.Ordinal))
         {
@@ -50,6 +58,26 @@ internal static class ConfigurationLoader
 
         var errors = SealOptionsValidation.Validate(options);
         return errors.Count == 0 ? options : throw new ConfigurationException(errors);
+    }
+
+    // TimeSpan.Parse, by which the binder reads durations, takes "1" for a day. Whoever writes it means something else.
+    private static IEnumerable<string> FindMalformedDurations(IConfigurationSection section, Type type)
+    {
+        if (type == typeof(TimeSpan))
+        {
+            return section.Value is { } value && !(value.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out _))
+                ? [$"{section.Path} is '{value}'; write durations as hh:mm:ss.fff, for example 00:00:00.005."]
+                : [];
+        }
+
+        if (type.IsGenericType)
+        {
+            return section.GetChildren().SelectMany(item => FindMalformedDurations(item, type.GenericTypeArguments[0]));
+        }
+
+        return type.Namespace == typeof(SealOptions).Namespace
+            ? type.GetProperties().SelectMany(property => FindMalformedDurations(section.GetSection(property.Name), property.PropertyType))
+            : [];
     }
 }
 

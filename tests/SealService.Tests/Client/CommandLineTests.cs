@@ -2,6 +2,7 @@ using System.Text.Json;
 using Grpc.Core;
 using SealService.Cli;
 using SealService.Cli.Sealing;
+using SealService.Client;
 using SealService.Merkle;
 using Xunit;
 
@@ -12,6 +13,8 @@ public sealed class CommandLineTests : IDisposable
 {
     private readonly TestFolder _folder = new();
     private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal);
+
+    private string _homeFolder = "";
 
     public CommandLineTests() => _variables["SEAL_KNOWN_KEYS"] = _folder["config/known-keys"];
 
@@ -90,7 +93,40 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal("sealed", second.Text("outcome"));
         Assert.NotEqual(first, second.Number("index"));
         Assert.Contains($"a.txt.{first}.tlog-proof", _folder.Files());
+        Assert.Equal(_folder[$"a.txt.{first}.tlog-proof"], second.Text("earlier_receipt"));
         Assert.Equal(0, (await RunAsync(null, "verify", path, "--key", server.Ledger.Key.ToString())).ExitCode);
+    }
+
+    [Fact]
+    public async Task Seal_ChangedDocument_SaysSo()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        WriteDocuments();
+        var path = _folder["docs/a.txt"];
+        Assert.DoesNotContain("changed", (await RunAsync(server, "seal", _folder["docs"])).Output, StringComparison.Ordinal);
+
+        ReceiptFile.TryRead(path + ".tlog-proof", out var first, out _);
+        _folder.Write("docs/a.txt", "other");
+        var named = await RunAsync(server, "seal", path);
+        Assert.Contains($", content changed since entry {first!.Index} (its receipt is now {path}.{first.Index}.tlog-proof), receipt ", named.Output, StringComparison.Ordinal);
+
+        _folder.Write("docs/a.txt", "third");
+        var folder = await RunAsync(server, "seal", _folder["docs"]);
+        Assert.StartsWith("1 sealed, 0 sealed before, 2 skipped, 0 failed, 1 changed; ", folder.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Seal_SameContentAsAnotherEntry_IsNotChanged()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        await using var other = await FakeSealServer.StartAsync(new FakeLedger("other.example/log"));
+        var path = _folder.Write("a.txt", "x");
+        await RunAsync(server, "seal", path);
+
+        var elsewhere = await RunAsync(other, "seal", path);
+
+        Assert.Equal(0, elsewhere.ExitCode);
+        Assert.DoesNotContain("changed", elsewhere.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -139,6 +175,42 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(1, second.ExitCode);
         Assert.Equal("INVALID_ANSWER", second.Json()[^1].Text("code"));
         Assert.False(File.Exists(_folder["b.txt.tlog-proof"]));
+    }
+
+    [Fact]
+    public async Task Seal_NoHomeFolder_NeedsAKey()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        var path = _folder.Write("a.txt", "x");
+        _variables.Remove("SEAL_KNOWN_KEYS");
+        _variables["XDG_CONFIG_HOME"] = "relative";
+        _homeFolder = "";
+
+        foreach (var run in new[] { await RunAsync(server, "seal", path), await RunAsync(null, "verify", path, "--trust-on-first-use") })
+        {
+            Assert.Equal(2, run.ExitCode);
+            Assert.Contains("There is no home folder to keep trusted keys in: set SEAL_KNOWN_KEYS, or give --key.", run.Error, StringComparison.Ordinal);
+        }
+
+        Assert.False(File.Exists(_folder["a.txt.tlog-proof"]));
+        Assert.Contains("not known here", (await RunAsync(server, "keys", "list")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync(server, "seal", path, "--key", server.Ledger.Key.ToString())).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("home", null, "home/.config/seal/known-keys")]
+    [InlineData("home", "relative", "home/.config/seal/known-keys")]
+    [InlineData("home", "xdg", "xdg/seal/known-keys")]
+    public async Task Seal_WithoutKey_KeepsItBelowTheHomeFolderOrXdgConfigHome(string home, string? xdg, string expected)
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        _variables.Remove("SEAL_KNOWN_KEYS");
+        _variables["XDG_CONFIG_HOME"] = xdg is null or "relative" ? xdg ?? "" : _folder[xdg];
+        _homeFolder = _folder[home];
+
+        Assert.Equal(0, (await RunAsync(server, "seal", _folder.Write("a.txt", "x"))).ExitCode);
+
+        Assert.Contains(expected, _folder.Files());
     }
 
     [Fact]
@@ -369,7 +441,7 @@ public sealed class CommandLineTests : IDisposable
             _variables["SEAL_SERVER"] = server.Address.ToString();
         }
 
-        var environment = new CommandEnvironment { Output = output, Error = error, GetVariable = name => _variables.GetValueOrDefault(name) };
+        var environment = new CommandEnvironment { Output = output, Error = error, GetVariable = name => _variables.GetValueOrDefault(name), HomeFolder = _homeFolder };
         var exitCode = await SealCommandLine.RunAsync(args, environment);
         return new Run(exitCode, output.ToString(), error.ToString());
     }

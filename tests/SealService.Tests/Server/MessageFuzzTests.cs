@@ -41,7 +41,9 @@ public sealed class MessageFuzzTests
     {
         var header = new DocumentHeader
         {
-            IdempotencyKey = "key", DocumentId = new string('d', 9), MetadataCommitment = ByteString.CopyFrom(SeededRandom.Create().NextBytes(32)),
+            IdempotencyKey = "key",
+            DocumentId = new string('d', 9),
+            MetadataCommitment = ByteString.CopyFrom(SeededRandom.Create().NextBytes(32)),
         };
         var whole = new SealDocumentsRequest { Ref = 300_000, Whole = new WholeDocument { Header = header, Content = ByteString.CopyFrom(new byte[200]) } }.ToByteArray();
         byte[] message = [.. whole, (9 << 3) | 2, 1, 0, (10 << 3) | 0, 0x80, 1]; // and fields of a later version
