@@ -167,6 +167,7 @@ public sealed class ChannelTests
     }
 
     [Theory]
+    [InlineData(0x0, StatusCode.Unavailable)]
     [InlineData(0x1, StatusCode.Internal)]
     [InlineData(0x2, StatusCode.Internal)]
     [InlineData(0x7, StatusCode.Unavailable)]

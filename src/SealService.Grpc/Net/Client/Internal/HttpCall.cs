@@ -55,6 +55,8 @@ internal sealed class HttpCall : ClientCall
     /// <summary>The responses, once their headers are here; null before, and when there are none.</summary>
     public ResponseReader? Responses => _reader;
 
+    public bool HasEnded => _end is not null;
+
     public override Task<Metadata> ResponseHeadersAsync => _headers.Task;
 
     public override Status GetStatus() => _end?.Status ?? throw new InvalidOperationException("The call has not ended.");

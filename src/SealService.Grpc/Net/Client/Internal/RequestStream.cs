@@ -112,6 +112,11 @@ internal sealed class RequestStream : HttpContent
 
             Volatile.Write(ref _isSent, true);
         }
+        catch (OperationCanceledException) when (!_call.HasEnded)
+        {
+            // The stream was reset, or the connection is lost, and who waits for the response is told why. A failure from here would be
+            // taken for the reason.
+        }
         catch (Exception e)
         {
             failure = e;

@@ -17,9 +17,13 @@ internal static class StatusMapping
         _ => StatusCode.Unknown,
     };
 
-    /// <summary>The error codes of RFC 9113 section 7.</summary>
+    /// <summary>
+    /// The error codes of RFC 9113 section 7. NO_ERROR is UNAVAILABLE and not INTERNAL, as gRPC has it for resets: HttpClient reports a
+    /// connection that was closed after a graceful GOAWAY in the same way, and servers that stop are what one meets.
+    /// </summary>
     public static StatusCode OfHttp2Error(long errorCode) => errorCode switch
     {
+        0x0 => StatusCode.Unavailable, // NO_ERROR
         0x7 => StatusCode.Unavailable, // REFUSED_STREAM
         0x8 => StatusCode.Cancelled, // CANCEL
         0xB => StatusCode.ResourceExhausted, // ENHANCE_YOUR_CALM
@@ -33,7 +37,7 @@ internal static class StatusMapping
         {
             if (cause is HttpProtocolException protocol)
             {
-                return new Status(OfHttp2Error(protocol.ErrorCode), "The stream was reset: " + protocol.Message, exception);
+                return new Status(OfHttp2Error(protocol.ErrorCode), "The stream or its connection was ended: " + protocol.Message, exception);
             }
         }
 
