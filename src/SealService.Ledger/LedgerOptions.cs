@@ -31,8 +31,8 @@ public sealed record LedgerOptions
     public int EntriesForIntervalMin { get; init; } = 64;
 
     /// <summary>
-    /// After a batch of at least <see cref="EntriesForLongIntervalMin"/> entries this takes the place of <see cref="BatchInterval"/>, if it is
-    /// longer and as long as entries keep coming. Default: 12 ms.
+    /// After a batch of at least <see cref="EntriesForLongIntervalMin"/> entries, or of documents of <see cref="DocumentBytesForLongIntervalMin"/>
+    /// bytes, this takes the place of <see cref="BatchInterval"/>, if it is longer and as long as entries keep coming. Default: 12 ms.
     /// </summary>
     public TimeSpan LongBatchInterval { get; init; } = TimeSpan.FromMilliseconds(12);
 
@@ -41,6 +41,9 @@ public sealed record LedgerOptions
     /// to them. Default: 6,144.
     /// </summary>
     public int EntriesForLongIntervalMin { get; init; } = 6 * 1024;
+
+    /// <summary>So many bytes of documents that were hashed here say the same, if there are many documents. Default: 6 MiB.</summary>
+    public long DocumentBytesForLongIntervalMin { get; init; } = 6 * 1024 * 1024;
 
     /// <summary>
     /// The most bytes of entries that one batch takes, with their two-byte length prefixes. A batch is one storage record, so
@@ -115,6 +118,7 @@ public sealed record LedgerOptions
         RequireRange(EntriesForIntervalMin, 0, int.MaxValue, nameof(EntriesForIntervalMin));
         Require(LongBatchInterval >= TimeSpan.Zero && LongBatchInterval.TotalSeconds <= 10, nameof(LongBatchInterval), $"must be from 0 to 10 s, but is {LongBatchInterval}");
         RequireRange(EntriesForLongIntervalMin, EntriesForIntervalMin, int.MaxValue, nameof(EntriesForLongIntervalMin));
+        Require(DocumentBytesForLongIntervalMin >= 0, nameof(DocumentBytesForLongIntervalMin), $"must be 0 or more, but is {DocumentBytesForLongIntervalMin}");
         // One entry of the greatest size must fit, or its writer would wait for ever.
         RequireRange(BatchBytesMax, 4 * 1024, 1 << 28, nameof(BatchBytesMax));
         RequireRange(EntriesPerSegmentMax, 1, 1 << 20, nameof(EntriesPerSegmentMax));

@@ -38,6 +38,10 @@ internal static class Metrics
     /// <summary>How late the generator itself was in sending.</summary>
     public const string GeneratorLagP99Ms = "generator_lag_p99_ms";
 
+    /// <summary>The machine right before and after the scenario, with no service running: the worse of both.</summary>
+    public const string MachineDiskMaxMs = "machine_disk_max_ms";
+    public const string MachineMemoryNs = "machine_memory_ns";
+
     public static string RatioTo(Target target) => "ratio_to_" + target.Name.Replace('-', '_');
 
     /// <summary>The metrics of the runs against one target.</summary>

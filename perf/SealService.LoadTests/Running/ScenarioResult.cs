@@ -55,6 +55,16 @@ internal sealed record ScenarioResult
         };
     }
 
+    /// <summary>The same, with the state of the machine that it was measured in.</summary>
+    public ScenarioResult With(MachineState machine) => this with
+    {
+        Metrics = new SortedDictionary<string, double>(Metrics.ToDictionary(StringComparer.Ordinal), StringComparer.Ordinal)
+        {
+            [Running.Metrics.MachineDiskMaxMs] = machine.DurableWriteMaxMs,
+            [Running.Metrics.MachineMemoryNs] = machine.RandomStepNs,
+        },
+    };
+
     private static List<Run> RunsOf(IEnumerable<Run> runs, Target target) => [.. runs.Where(r => r.Target == target)];
 
     private static IEnumerable<string> NotesOn(IReadOnlyList<Run> runs, SortedDictionary<string, double> metrics)

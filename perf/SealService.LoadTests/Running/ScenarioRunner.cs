@@ -20,16 +20,21 @@ internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<stri
 
     public async Task<ScenarioResult> RunAsync(Scenario scenario, CancellationToken cancellationToken)
     {
+        progress.Report($"{scenario.Name} · looking at disk and memory");
+        var before = MachineState.Measure(fleet.DataFolder);
+        ScenarioResult result;
         try
         {
             await fleet.StartAsync(scenario, cancellationToken);
             await scenario.Traffic.PrepareAsync(fleet[scenario.Subject].Server.GrpcAddress, cancellationToken);
-            return await RunRoundsAsync(scenario, cancellationToken);
+            result = await RunRoundsAsync(scenario, cancellationToken);
         }
         finally
         {
             await fleet.StopServicesAsync();
         }
+
+        return result.With(before.OrWorse(MachineState.Measure(fleet.DataFolder)));
     }
 
     private async Task<ScenarioResult> RunRoundsAsync(Scenario scenario, CancellationToken cancellationToken)
@@ -55,14 +60,15 @@ internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<stri
         var context = CreateContext(scenario, target, sampler, capacity);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = scenario.Traffic.RunAsync(context, stopping.Token);
-        await Task.WhenAny(running, Task.Delay(WarmUpOf(target, scenario.WarmUp), cancellationToken));
+        // The measuring warms up with what it measures: its first readings have both processes compile for a part of a second.
+        await SampleAsync(scenario, WarmUpOf(target, scenario.WarmUp), target, context, round, Stopwatch.GetTimestamp(), running, cancellationToken);
         target.IsWarm = true;
 
         var begin = Stopwatch.GetTimestamp();
         var workBefore = context.Meters.Read();
         var before = await target.Probe.ReadAsync(cancellationToken);
         var cpuBefore = ServerProbe.ReadCpuSeconds(Environment.ProcessId);
-        var samples = await SampleAsync(scenario, target, context, round, begin, running, cancellationToken);
+        var samples = await SampleAsync(scenario, scenario.Duration, target, context, round, begin, running, cancellationToken);
         var seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
         var work = context.Meters.Read().Since(workBefore);
         var after = await target.Probe.ReadAsync(cancellationToken);
@@ -118,23 +124,23 @@ internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<stri
         Capacity = capacity,
     };
 
-    // One sample an interval until the run's time is over, or the traffic ended by itself because the server is gone.
+    // One sample an interval until the time is over, or the traffic ended by itself because the server is gone.
     private async Task<List<Sample>> SampleAsync(
-        Scenario scenario, RunningTarget target, TrafficContext context, int round, long begin, Task running, CancellationToken cancellationToken)
+        Scenario scenario, TimeSpan duration, RunningTarget target, TrafficContext context, int round, long begin, Task running, CancellationToken cancellationToken)
     {
         var samples = new List<Sample>();
         var work = context.Meters.Read();
         var server = await target.Probe.ReadAsync(cancellationToken);
         var at = begin;
-        while (Stopwatch.GetElapsedTime(begin) < scenario.Duration && !running.IsCompleted)
+        while (Stopwatch.GetElapsedTime(begin) < duration && !running.IsCompleted)
         {
-            var rest = scenario.Duration - Stopwatch.GetElapsedTime(begin);
+            var rest = duration - Stopwatch.GetElapsedTime(begin);
             await Task.WhenAny(running, Task.Delay(rest < SampleInterval ? rest + TimeSpan.FromMilliseconds(1) : SampleInterval, cancellationToken));
             var (nextWork, nextServer, nextAt) = (context.Meters.Read(), await target.Probe.ReadAsync(cancellationToken), Stopwatch.GetTimestamp());
             var sample = Compare(work, nextWork, server, nextServer, Stopwatch.GetElapsedTime(at, nextAt).TotalSeconds, Stopwatch.GetElapsedTime(begin, nextAt).TotalSeconds);
             samples.Add(sample);
             progress.Report(FormattableString.Invariant(
-                $"{scenario.Name} · {target.Target.Name} · round {round}/{scenario.Rounds} · {sample.AtSeconds:0}/{scenario.Duration.TotalSeconds:0} s · {sample.DocumentsPerSecond:N0}/s · {sample.MegabytesPerSecond:N0} MB/s · p99 {sample.P99Ms:0.0} ms · {sample.RssMib:0} MiB"));
+                $"{scenario.Name} · {target.Target.Name} · round {round}/{scenario.Rounds} · {sample.AtSeconds:0}/{duration.TotalSeconds:0} s · {sample.DocumentsPerSecond:N0}/s · {sample.MegabytesPerSecond:N0} MB/s · p99 {sample.P99Ms:0.0} ms · {sample.RssMib:0} MiB"));
             (work, server, at) = (nextWork, nextServer, nextAt);
         }
 

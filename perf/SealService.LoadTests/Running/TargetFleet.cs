@@ -14,6 +14,9 @@ internal sealed class TargetFleet(SoftHsmToken token, string dataFolder, IProgre
 {
     private readonly Dictionary<Target, RunningTarget> _running = [];
 
+    /// <summary>Where the services keep their ledgers.</summary>
+    public string DataFolder => dataFolder;
+
     public RunningTarget this[Target target] => _running[target];
 
     /// <summary>Starts what the scenario needs and does not run yet.</summary>

@@ -17,6 +17,9 @@ internal static class Catalog
     // The run before, which measures the capacity, leaves runs of the index to merge.
     private static readonly TimeSpan OpenLoopWarmUp = TimeSpan.FromSeconds(3);
 
+    // Short and many: some machines change their speed every few seconds, and a round compares within one speed.
+    private static readonly TimeSpan ShortRound = TimeSpan.FromSeconds(1.5);
+
     private static readonly Threshold NoErrors = Threshold.AtMost(Metrics.Errors, 0);
 
     /// <summary>The scenarios in the order in which they run.</summary>
@@ -27,8 +30,8 @@ internal static class Catalog
         new("bulk-1k", "Bulk stream, 1 KiB whole documents, compact receipts, 4 connections, closed loop")
         {
             Traffic = Bulk(Kibibyte),
-            Rounds = 9, // short and many: some machines change their speed every few seconds, and a round compares within one speed
-            Duration = TimeSpan.FromSeconds(1.5),
+            Rounds = 9,
+            Duration = ShortRound,
             Thresholds =
             [
                 NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.Null), 0.5), Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.75),
@@ -38,6 +41,8 @@ internal static class Catalog
         new("bulk-64k", "The same with 64 KiB")
         {
             Traffic = Bulk(64 * Kibibyte, window: 256),
+            Rounds = 5,
+            Duration = ShortRound,
             Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.85)],
         },
         new("bulk-mixed", "The same with the files of a folder, large and small")
@@ -110,6 +115,8 @@ internal static class Catalog
         new("verify", "VerifyReceipts with 1 KiB documents, 4 connections, closed loop")
         {
             Traffic = new VerificationTraffic { DocumentBytes = Kibibyte },
+            Rounds = 5,
+            Duration = ShortRound,
             Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.75)],
         },
         new("reads-under-write", "GetReceipt and GetInclusionProof, 8 in flight, while 20,000 documents a second are sealed")

@@ -32,6 +32,7 @@ internal sealed class LedgerSequencer
     private volatile bool _stopping;
     private long _closedAt; // when the last batch was closed; owned by the loop
     private int _entriesOfLast; // of it; owned by the loop
+    private long _documentBytesOfLast; // of it; owned by the loop
     private long _entriesClosed; // the room taken in batches that are closed and not yet sealed; interlocked
 
     public LedgerSequencer(
@@ -114,7 +115,8 @@ internal sealed class LedgerSequencer
             await _writing;
         }
 
-        if (_entriesOfLast >= Options.EntriesForLongIntervalMin)
+        if (_entriesOfLast >= Options.EntriesForLongIntervalMin
+            || (_entriesOfLast >= Options.EntriesForIntervalMin && _documentBytesOfLast >= Options.DocumentBytesForLongIntervalMin))
         {
             await KeepLongIntervalAsync();
         }
@@ -162,6 +164,7 @@ internal sealed class LedgerSequencer
         batch.ReleaseWaiters();
         await batch.WaitUntilDrainedAsync();
         _entriesOfLast = batch.Segments.Sum(segment => segment.Count);
+        _documentBytesOfLast = batch.Segments.Sum(segment => segment.DocumentBytes);
         Interlocked.Add(ref _entriesClosed, batch.ReservedEntries - entriesAtClose); // writers who were inside went on adding
         return batch;
     }

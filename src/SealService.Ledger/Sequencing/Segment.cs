@@ -55,6 +55,9 @@ internal sealed class Segment : IDisposable
 
     public int Count => _count;
 
+    /// <summary>The bytes of the documents whose digests this server computed.</summary>
+    public long DocumentBytes { get; private set; }
+
     public long FirstIndex { get; private set; }
 
     public long SealedAtUnixMs { get; private set; }
@@ -105,6 +108,7 @@ internal sealed class Segment : IDisposable
         _rightCount = 0;
         Failure = null;
         Head = null;
+        DocumentBytes = 0;
         FirstIndex = -1;
         SealedAtUnixMs = unixMs;
         RandomNumberGenerator.Fill(_saltKey);
@@ -169,6 +173,7 @@ internal sealed class Segment : IDisposable
 
         _entriesBytes = end;
         _count++;
+        DocumentBytes += entry.Kind == EntryKind.Document ? entry.DocumentSizeBytes : 0;
         if (_count - _leafHashCount == LeavesHashedAtOnce)
         {
             HashLeaves();

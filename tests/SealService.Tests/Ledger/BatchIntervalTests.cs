@@ -35,10 +35,12 @@ public sealed class BatchIntervalTests : IAsyncDisposable
         }
     }
 
-    [Fact]
-    public async Task AfterAVeryLargeBatch_TheLongIntervalLastsWhileEntriesCome()
+    [Theory]
+    [InlineData(16, long.MaxValue)]
+    [InlineData(int.MaxValue, 16 * LedgerFixture.DocumentBytes)]
+    public async Task AfterAVeryLargeBatch_TheLongIntervalLastsWhileEntriesCome(int entriesMin, long documentBytesMin)
     {
-        _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = 16 };
+        _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = entriesMin, DocumentBytesForLongIntervalMin = documentBytesMin };
         await OpenAsync(entriesPerBatchMax: 100_000, interval: TimeSpan.Zero, longInterval: Interval);
         Assert.Null(await _fixture.SealAsync(16));
         int signatures = _fixture.Signer.Signatures;
@@ -67,6 +69,7 @@ public sealed class BatchIntervalTests : IAsyncDisposable
     [Fact]
     public async Task AfterASmallBatch_NothingWaits()
     {
+        _fixture.Options = _fixture.Options with { DocumentBytesForLongIntervalMin = 1 };
         await OpenAsync(entriesPerBatchMax: 1000);
         for (int i = 0; i < 20; i++)
         {

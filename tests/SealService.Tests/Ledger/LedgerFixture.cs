@@ -14,6 +14,9 @@ internal sealed class LedgerFixture : IAsyncDisposable
 {
     public const string Origin = "seal.example/test";
 
+    /// <summary>The size that each document says it has.</summary>
+    public const int DocumentBytes = 8;
+
     private SealLedger? _ledger;
     private int _documents;
     private bool _signerIsBorrowed;
@@ -189,7 +192,7 @@ internal sealed class LedgerFixture : IAsyncDisposable
     {
         Kind = EntryKind.Document,
         Digest = digest,
-        SizeBytes = 8,
+        SizeBytes = DocumentBytes,
         DocumentId = Encoding.UTF8.GetBytes(documentId),
         Claim = claim,
     };

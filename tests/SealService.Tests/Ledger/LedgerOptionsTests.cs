@@ -16,6 +16,7 @@ public sealed class LedgerOptionsTests
         { nameof(LedgerOptions.BatchInterval), Valid with { BatchInterval = TimeSpan.FromSeconds(11) } },
         { nameof(LedgerOptions.LongBatchInterval), Valid with { LongBatchInterval = TimeSpan.FromSeconds(11) } },
         { nameof(LedgerOptions.EntriesForLongIntervalMin), Valid with { EntriesForLongIntervalMin = 1 } },
+        { nameof(LedgerOptions.DocumentBytesForLongIntervalMin), Valid with { DocumentBytesForLongIntervalMin = -1 } },
         { nameof(LedgerOptions.EntriesForIntervalMin), Valid with { EntriesForIntervalMin = -1 } },
         { nameof(LedgerOptions.BatchBytesMax), Valid with { BatchBytesMax = 100 } },
         { nameof(LedgerOptions.EntriesPerSegmentMax), Valid with { EntriesPerSegmentMax = 0 } },

@@ -3,6 +3,7 @@ using SealService.LoadTests.Measuring;
 using SealService.LoadTests.Pacing;
 using SealService.LoadTests.Scenarios;
 using SealService.LoadTests.Traffic;
+using SealService.Tests.Ledger;
 using Xunit;
 
 namespace SealService.Tests.Performance;
@@ -122,5 +123,16 @@ public sealed class LoadGeneratorTests
         }
 
         return starts;
+    }
+
+    [Fact]
+    public void MachineState_IsMeasuredAndLeavesNothingBehind()
+    {
+        using TemporaryFolder folder = new();
+        var state = MachineState.Measure(folder.Path);
+        Assert.InRange(state.DurableWriteMaxMs, double.Epsilon, double.MaxValue);
+        Assert.InRange(state.RandomStepNs, double.Epsilon, double.MaxValue);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
+        Assert.Equal(new MachineState(3, 4), new MachineState(3, 2).OrWorse(new MachineState(1, 4)));
     }
 }
