@@ -42,7 +42,7 @@ public sealed record LedgerOptions
     /// </summary>
     public int EntriesForLongIntervalMin { get; init; } = 6 * 1024;
 
-    /// <summary>So many bytes of documents that were hashed here say the same, if there are many documents. Default: 6 MiB.</summary>
+    /// <summary>So many bytes of documents that were hashed here (of each at most 128 KiB) say the same, if there are many. Default: 6 MiB.</summary>
     public long DocumentBytesForLongIntervalMin { get; init; } = 6 * 1024 * 1024;
 
     /// <summary>

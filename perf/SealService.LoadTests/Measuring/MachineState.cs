@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace SealService.LoadTests.Measuring;
 
 /// <summary>
-/// How fast disk and memory are when nothing of the service runs. A virtual machine's neighbours slow both down for seconds or minutes at a time,
-/// and then latencies and ratios are theirs. Takes some 0.7 s.
+/// How fast disk and memory are while no service runs. A virtual machine's neighbours slow both down for seconds or minutes at a time, and
+/// then latencies and ratios are theirs. Takes some 0.7 s.
 /// </summary>
 /// <param name="DurableWriteMaxMs">The slowest of 150 writes of 4 KiB, each flushed.</param>
 /// <param name="RandomStepNs">One step of a random walk through 8 MiB: more than the second-level cache holds, in nanoseconds.</param>

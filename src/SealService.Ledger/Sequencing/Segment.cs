@@ -20,6 +20,7 @@ internal sealed class Segment : IDisposable
     private const int ReservedBytesMax = 4096;
     private const int ReservedEntriesMax = 64;
     private const int ColumnsMin = 16;
+    private const int CountedBytesMax = 128 * 1024;
     private const int LeavesHashedAtOnce = Sha256Group.MessagesMax;
 
     private readonly SegmentPool _pool;
@@ -55,7 +56,7 @@ internal sealed class Segment : IDisposable
 
     public int Count => _count;
 
-    /// <summary>The bytes of the documents whose digests this server computed.</summary>
+    /// <summary>The bytes of the documents whose digests this server computed, of each at most 128 KiB: one that took seconds says nothing of the load.</summary>
     public long DocumentBytes { get; private set; }
 
     public long FirstIndex { get; private set; }
@@ -173,7 +174,7 @@ internal sealed class Segment : IDisposable
 
         _entriesBytes = end;
         _count++;
-        DocumentBytes += entry.Kind == EntryKind.Document ? entry.DocumentSizeBytes : 0;
+        DocumentBytes += entry.Kind == EntryKind.Document ? Math.Min(entry.DocumentSizeBytes, CountedBytesMax) : 0;
         if (_count - _leafHashCount == LeavesHashedAtOnce)
         {
             HashLeaves();

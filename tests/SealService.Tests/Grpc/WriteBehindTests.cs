@@ -139,6 +139,24 @@ public sealed class WriteBehindTests
         await EndAsync(call);
     }
 
+    [Fact]
+    public async Task FlushAsync_WithoutAToken_EndsWithTheCall()
+    {
+        // No reset reaches these pipes: it may not end a flush over Kestrel either.
+        var time = new ManualTimeProvider();
+        var builder = new GrpcServerBuilder().AddDuplex(async (_, responses, _) =>
+        {
+            responses.Write(Bytes(MessageBytes));
+            await responses.FlushAsync(CancellationToken.None);
+        });
+        builder.Options.WriteTimeout = TimeSpan.FromSeconds(60);
+        using var server = builder.Build(time: time);
+        var call = InMemoryCall.Start(server, flushWaitsAt: 1);
+        Assert.False(call.Ended.IsCompleted);
+
+        await time.AdvanceUntilAsync(call.Ended, TimeSpan.FromSeconds(10));
+    }
+
     private GrpcServer BuildServer() => new GrpcServerBuilder().AddDuplex((_, responses, _) =>
     {
         _writer = responses;

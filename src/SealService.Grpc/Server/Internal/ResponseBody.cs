@@ -30,7 +30,7 @@ internal abstract class ResponseBody(ServerCall call, PipeWriter pipe)
     // What was written since; empty while nothing is being sent.
     private PooledBuffer? _behind;
 
-    // Made with the first message that is sent without waiting.
+    // Made with the first message that is sent without waiting, or the first flush that its handler gives no token.
     private CancellationTokenSource? _sendingEnds;
 
     // Somebody waits for the flush of SendBehindAsync.
@@ -112,7 +112,8 @@ internal abstract class ResponseBody(ServerCall call, PipeWriter pipe)
             return WaitAsync(FlushEndsUnsynchronized(), untilAllIsSent: true, cancellationToken);
         }
 
-        var flush = pipe.FlushAsync(cancellationToken);
+        // The termination of the call ends it in any case: of a reset alone Kestrel's flush may never hear.
+        var flush = pipe.FlushAsync(cancellationToken.CanBeCanceled ? cancellationToken : (_sendingEnds ??= new CancellationTokenSource()).Token);
         if (flush.IsCompletedSuccessfully)
         {
             // An aborted request completes its flushes as if nothing had happened.

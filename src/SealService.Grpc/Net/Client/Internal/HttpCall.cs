@@ -36,6 +36,9 @@ internal sealed class HttpCall : ClientCall
     private volatile HttpResponseMessage? _response;
     private volatile CallEnd? _end;
 
+    // Made by who waits for the end; guarded by _gate.
+    private TaskCompletionSource? _ended;
+
     public HttpCall(GrpcChannel channel, IMethod method, string? host, CallOptions options)
     {
         _channel = channel;
@@ -128,6 +131,16 @@ internal sealed class HttpCall : ClientCall
         }
     }
 
+    /// <summary>Completes when the call has ended, in whatever way.</summary>
+    public Task WaitForEndAsync()
+    {
+        lock (_gate)
+        {
+            return _end is not null ? Task.CompletedTask
+                : (_ended ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
+
     /// <summary>The pump has stopped, with or without a failure.</summary>
     public void RequestsHaveStopped(Exception? failure) => _requestsFailure = failure;
 
@@ -138,7 +151,7 @@ internal sealed class HttpCall : ClientCall
             : new RpcException(
                 _requestsFailure is { } failure
                     ? StatusMapping.OfException(failure)
-                    : new Status(StatusCode.Cancelled, "The server takes no more requests; the responses end with its status."));
+                    : new Status(StatusCode.Cancelled, "The server takes no more requests, or the connection is lost; the responses end with the status."));
 
     public override void Dispose() => TryEnd(new Status(StatusCode.Cancelled, "The call was disposed before it ended."), Metadata.Empty);
 
@@ -198,6 +211,7 @@ internal sealed class HttpCall : ClientCall
         }
 
         HttpResponseMessage? response;
+        TaskCompletionSource? ended;
         lock (_gate)
         {
             if (_end is not null)
@@ -207,6 +221,7 @@ internal sealed class HttpCall : ClientCall
 
             _end = new CallEnd(status, trailers);
             response = _response;
+            ended = _ended;
         }
 
         _deadlineTimer?.Dispose();
@@ -226,6 +241,7 @@ internal sealed class HttpCall : ClientCall
         _reader?.CancelPendingRead();
         // Resets the stream if the server has not ended it.
         response?.Dispose();
+        ended?.SetResult();
         return true;
     }
 

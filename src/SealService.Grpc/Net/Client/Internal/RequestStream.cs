@@ -88,6 +88,30 @@ internal sealed class RequestStream : HttpContent
         }
 
         _hasStarted = true;
+        try
+        {
+            await PumpAsync(stream, cancellationToken);
+        }
+        catch (OperationCanceledException) when (!_call.HasEnded)
+        {
+            // The stream was reset or the connection is lost, and who waits for the response is told why. A failure from here would be taken
+            // for the reason, and a return for the end of the requests, which the server must never see of requests that were cut off.
+            await _call.WaitForEndAsync();
+            throw;
+        }
+    }
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = -1;
+        return false;
+    }
+
+    private async Task PumpAsync(Stream stream, CancellationToken cancellationToken)
+    {
         Exception? failure = null;
         try
         {
@@ -112,11 +136,6 @@ internal sealed class RequestStream : HttpContent
 
             Volatile.Write(ref _isSent, true);
         }
-        catch (OperationCanceledException) when (!_call.HasEnded)
-        {
-            // The stream was reset, or the connection is lost, and who waits for the response is told why. A failure from here would be
-            // taken for the reason.
-        }
         catch (Exception e)
         {
             failure = e;
@@ -124,18 +143,9 @@ internal sealed class RequestStream : HttpContent
         }
         finally
         {
-            _call.RequestsHaveStopped(failure);
+            _call.RequestsHaveStopped(failure is OperationCanceledException && !_call.HasEnded ? null : failure);
             await _pipe.Reader.CompleteAsync();
         }
-    }
-
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
-        SerializeToStreamAsync(stream, context, CancellationToken.None);
-
-    protected override bool TryComputeLength(out long length)
-    {
-        length = -1;
-        return false;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
