@@ -41,6 +41,18 @@ internal sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Every receipt that was given out.</summary>
     public List<Receipt> Acknowledged { get; } = [];
 
+    /// <summary>How many they are, while more are given out.</summary>
+    public int AcknowledgedCount
+    {
+        get
+        {
+            lock (Acknowledged)
+            {
+                return Acknowledged.Count;
+            }
+        }
+    }
+
     public SealLedger Ledger => _ledger ?? throw new InvalidOperationException("The ledger is not open.");
 
     public static byte[] Digest(long number)
