@@ -112,12 +112,19 @@ internal static class Catalog
             Duration = Pace.RampDuration + TimeSpan.FromSeconds(2),
             Thresholds = [NoErrors],
         },
-        new("verify", "VerifyReceipts with 1 KiB documents, 4 connections, closed loop")
+        new("verify", "VerifyReceipts with 1 KiB documents that one stream had sealed, 4 connections, closed loop")
         {
             Traffic = new VerificationTraffic { DocumentBytes = Kibibyte },
             Rounds = 5,
             Duration = ShortRound,
             Thresholds = [NoErrors, Threshold.AtLeast(Metrics.RatioTo(Target.HashOnly), 0.75)],
+        },
+        new("verify-singly", "The same with documents that were sealed each in a call and a batch of its own")
+        {
+            Traffic = new VerificationTraffic { DocumentBytes = Kibibyte, SealedSingly = true },
+            Rounds = 3,
+            Duration = ShortRound,
+            Thresholds = [NoErrors],
         },
         new("reads-under-write", "GetReceipt and GetInclusionProof, 8 in flight, while 20,000 documents a second are sealed")
         {

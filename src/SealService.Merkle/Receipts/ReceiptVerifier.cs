@@ -77,7 +77,9 @@ public sealed class ReceiptVerifier
         Span<MerkleHash?> roots = stackalloc MerkleHash?[InclusionProofGroup.ProofsMax];
         for (int i = 0; i < receipts.Length; i++)
         {
-            heads[i] = Examine(receipts[i].Checkpoint);
+            // Receipts that come together often are of one batch.
+            bool isAsBefore = i > 0 && receipts[i].Checkpoint.Span.SequenceEqual(receipts[i - 1].Checkpoint.Span);
+            heads[i] = isAsBefore ? heads[i - 1] : Examine(receipts[i].Checkpoint);
             entries[i] = receipts[i].Entry;
         }
 

@@ -2,7 +2,8 @@ namespace SealService.Merkle;
 
 /// <summary>
 /// Up to sixteen inclusion proofs, followed to their roots side by side: a path is a chain of hashes, each of which waits for the last, but
-/// sixteen paths do not wait for each other. Not for use by several threads at a time.
+/// sixteen paths do not wait for each other. Paths of neighbours in one tree meet, and from there on are one. Not for use by several threads
+/// at a time.
 /// </summary>
 public sealed class InclusionProofGroup
 {
@@ -11,7 +12,8 @@ public sealed class InclusionProofGroup
 
     private readonly InclusionWalk[] _walks = new InclusionWalk[ProofsMax];
     private readonly ReadOnlyMemory<MerkleHash>[] _proofs = new ReadOnlyMemory<MerkleHash>[ProofsMax];
-    private readonly int[] _walking = new int[ProofsMax];
+    private readonly int[] _walking = new int[ProofsMax]; // those under way that go on for themselves, in ascending order
+    private readonly int[] _goesWith = new int[ProofsMax]; // itself, or one before it that it has met
     private readonly MerkleHash[] _children = new MerkleHash[2 * ProofsMax];
     private readonly MerkleHash[] _parents = new MerkleHash[ProofsMax];
 
@@ -37,18 +39,18 @@ public sealed class InclusionProofGroup
     /// </summary>
     public void Finish(Span<MerkleHash?> roots)
     {
-        while (CollectChildren() is > 0 and var walking)
+        int walking = Begin();
+        while (walking > 0)
         {
+            CollectChildren(walking);
             TreeHasher.HashPairs(_children.AsSpan(0, 2 * walking), _parents.AsSpan(0, walking));
-            for (int i = 0; i < walking; i++)
-            {
-                _walks[_walking[i]].Step(_parents[i]);
-            }
+            walking = Step(walking);
         }
 
         for (int i = 0; i < Count; i++)
         {
-            roots[i] = _walks[i].IsComplete ? _walks[i].Hash : null;
+            ref readonly InclusionWalk walk = ref _walks[i];
+            roots[i] = _goesWith[i] != i ? roots[_goesWith[i]] : walk.IsComplete ? walk.Hash : null;
             _proofs[i] = default;
         }
 
@@ -58,20 +60,56 @@ public sealed class InclusionProofGroup
     /// <summary>Forgets the proofs.</summary>
     public void Clear() => Count = 0;
 
-    private int CollectChildren()
+    private int Begin()
     {
         int walking = 0;
         for (int i = 0; i < Count; i++)
         {
+            _goesWith[i] = i;
             if (_walks[i].IsUnderWay)
             {
-                ReadOnlySpan<MerkleHash> proof = _proofs[i].Span;
-                _children[2 * walking] = _walks[i].Left(proof);
-                _children[(2 * walking) + 1] = _walks[i].Right(proof);
                 _walking[walking++] = i;
             }
         }
 
         return walking;
+    }
+
+    private void CollectChildren(int walking)
+    {
+        for (int i = 0; i < walking; i++)
+        {
+            ref readonly InclusionWalk walk = ref _walks[_walking[i]];
+            ReadOnlySpan<MerkleHash> proof = _proofs[_walking[i]].Span;
+            _children[2 * i] = walk.Left(proof);
+            _children[(2 * i) + 1] = walk.Right(proof);
+        }
+    }
+
+    // To the parents. Returns how many are still under way; one that meets the one before goes with that from here on.
+    private int Step(int walking)
+    {
+        int left = 0;
+        for (int i = 0; i < walking; i++)
+        {
+            int current = _walking[i];
+            _walks[current].Step(_parents[i]);
+            if (!_walks[current].IsUnderWay)
+            {
+                continue;
+            }
+
+            if (left > 0 && _walking[left - 1] is var before
+                && _walks[current].Meets(_walks[before], _proofs[current].Span, _proofs[before].Span))
+            {
+                _goesWith[current] = before;
+            }
+            else
+            {
+                _walking[left++] = current;
+            }
+        }
+
+        return left;
     }
 }

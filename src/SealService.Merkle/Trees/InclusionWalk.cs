@@ -36,6 +36,14 @@ internal struct InclusionWalk
     /// <summary>The node that was reached.</summary>
     public readonly MerkleHash Hash => _r;
 
+    /// <summary>
+    /// Whether both have come to the same node of a tree and have the same way before them, so that one may go it for both: not only the
+    /// node's hash is compared but also every hash that is still to be taken, for no part of a proof may go unchecked.
+    /// </summary>
+    public readonly bool Meets(in InclusionWalk other, ReadOnlySpan<MerkleHash> proof, ReadOnlySpan<MerkleHash> otherProof) =>
+        _fn == other._fn && _sn == other._sn && _r == other._r
+        && MerkleHash.AsBytes(proof[_taken.._hashCount]).SequenceEqual(MerkleHash.AsBytes(otherProof[other._taken..other._hashCount]));
+
     private readonly bool IsRightChild => (_fn & 1) == 1 || _fn == _sn;
 
     /// <summary>The left child of the next node.</summary>

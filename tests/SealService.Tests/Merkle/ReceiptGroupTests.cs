@@ -69,6 +69,49 @@ public sealed class ReceiptGroupTests
         }
     }
 
+    [Fact]
+    public void ProofGroup_NeighboursAndCopiesChangedInOneHash_RootsAsForEachAlone()
+    {
+        Random random = SeededRandom.Create();
+        InclusionProofGroup group = new();
+        MerkleHash?[] roots = new MerkleHash?[InclusionProofGroup.ProofsMax];
+        int changed = 0;
+        for (int run = 0; run < 500; run++)
+        {
+            int size = random.Next(1, 100);
+            MerkleHash[] leaves = [.. Enumerable.Range(0, size).Select(_ => MerkleHash.Cast(random.NextBytes(MerkleHash.Size))[0])];
+            using BatchTree tree = new(new CompactRange(), leaves);
+            int index = random.Next(size);
+            (MerkleHash Leaf, long Index, long Size, MerkleHash[] Proof)[] proofs = [.. Enumerable.Range(0, random.Next(17)).Select(_ =>
+            {
+                index = random.Next(4) > 0 ? (index + 1) % size : index;
+                MerkleHash[] proof = new MerkleHash[InclusionProof.HashCountMax];
+                proof = proof[..tree.WriteInclusionProof(index, proof)];
+                MerkleHash leaf = leaves[index];
+                if (random.Next(3) == 0)
+                {
+                    int at = random.Next(-1, proof.Length);
+                    byte[] other = (at < 0 ? leaf : proof[at]).AsSpan().ToArray();
+                    other[random.Next(other.Length)] ^= 1;
+                    (at < 0 ? ref leaf : ref proof[at]) = MerkleHash.Cast(other)[0];
+                    changed++;
+                }
+
+                return (leaf, (long)index, (long)size + (random.Next(8) == 0 ? 1 : 0), proof);
+            })];
+            foreach ((MerkleHash leaf, long at, long treeSize, MerkleHash[] proof) in proofs)
+            {
+                group.Add(leaf, at, treeSize, proof);
+            }
+
+            group.Finish(roots);
+            Assert.All(proofs, (one, i) =>
+                Assert.Equal(InclusionProof.TryGetRootHash(one.Leaf, one.Index, one.Size, one.Proof, out MerkleHash root) ? root : null, roots[i]));
+        }
+
+        Assert.True(changed > 500, $"Only {changed} proofs were changed.");
+    }
+
     // A receipt, often changed in one thing, with or without its document.
     private static (Receipt Receipt, MerkleHash? Digest, long? Size) Draw(SealedSample[] samples, Random random)
     {
