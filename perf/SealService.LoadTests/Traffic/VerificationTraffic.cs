@@ -77,12 +77,13 @@ internal sealed class VerificationTraffic : TrafficSource
         while (answers.Length > 0)
         {
             var length = GrpcResponses.PrefixBytes + (int)BinaryPrimitives.ReadUInt32BigEndian(answers.Span[1..]);
-            var answer = Seal.V1.SealDocumentsResponse.Parser.ParseFrom(answers.Span[GrpcResponses.PrefixBytes..length]).Sealed;
-            receipts[answer.Ref] = answer.Receipt;
+            var answer = Seal.V1.SealDocumentsResponse.Parser.ParseFrom(answers.Span[GrpcResponses.PrefixBytes..length]);
+            var document = answer.Sealed ?? throw new GrpcCallException($"a document to verify was not sealed: {answer.Failed?.Message}");
+            receipts[document.Ref] = document.Receipt;
             answers = answers[length..];
         }
 
-        return receipts;
+        return receipts.Contains(null) ? throw new GrpcCallException("a document to verify was not answered") : receipts;
     }
 
     private sealed class Frames(List<byte[]> frames, int stream, int documentBytes) : FrameSource

@@ -37,8 +37,14 @@ public sealed class InclusionProofGroup
     /// Writes the roots that the proofs lead to, in the order in which they were added, null where a proof has another number of hashes
     /// than its tree's shape demands; empties the group.
     /// </summary>
+    /// <exception cref="ArgumentException"><paramref name="roots"/> has less room than there are proofs.</exception>
     public void Finish(Span<MerkleHash?> roots)
     {
+        if (roots.Length < Count)
+        {
+            throw new ArgumentException($"There are {Count} roots.", nameof(roots));
+        }
+
         int walking = Begin();
         while (walking > 0)
         {

@@ -14,8 +14,11 @@ public sealed class BatchIntervalTests : IAsyncDisposable
     /// <summary>Of the tests in which nothing may wait for its end: the longest that is allowed.</summary>
     private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(10);
 
-    /// <summary>For what does not wait for the longest interval's end, however slow the machine.</summary>
-    private static readonly TimeSpan Patience = LongestInterval - TimeSpan.FromSeconds(1);
+    /// <summary>For what does not wait at all: less than the half after which the longest interval ends by itself when nothing comes.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
+
+    /// <summary>For what may wait a half, or has many intervals to wait for if it waits.</summary>
+    private static readonly TimeSpan LongPatience = TimeSpan.FromSeconds(9);
 
     private readonly LedgerFixture _fixture = new();
 
@@ -48,7 +51,7 @@ public sealed class BatchIntervalTests : IAsyncDisposable
     public async Task AfterAVeryLargeBatch_TheLongIntervalLastsWhileEntriesCome(int entriesMin, long documentBytesMin)
     {
         _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = entriesMin, DocumentBytesForLongIntervalMin = documentBytesMin };
-        await OpenAsync(entriesPerBatchMax: 100_000, interval: TimeSpan.Zero, longInterval: Interval);
+        await OpenAsync(entriesPerBatchMax: 100_000, interval: TimeSpan.Zero, longInterval: 2 * Interval);
         Assert.Null(await _fixture.SealAsync(16));
         int signatures = _fixture.Signer.Signatures;
         Task<LedgerFailure?> first = _fixture.SealAsync(1);
@@ -71,7 +74,7 @@ public sealed class BatchIntervalTests : IAsyncDisposable
         _fixture.Options = _fixture.Options with { EntriesForLongIntervalMin = 16 };
         await OpenAsync(entriesPerBatchMax: 1000, interval: TimeSpan.Zero, longInterval: LongestInterval);
         Assert.Null(await _fixture.SealAsync(16));
-        Assert.Null(await _fixture.SealAsync(16).WaitAsync(Patience, Token)); // a quarter of it, or two
+        Assert.Null(await _fixture.SealAsync(16).WaitAsync(LongPatience, Token)); // a quarter of it, or two
     }
 
     [Fact]
@@ -132,7 +135,7 @@ public sealed class BatchIntervalTests : IAsyncDisposable
     private async Task AllButTheLastEightAreSealedAsync(int count)
     {
         using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        patience.CancelAfter(Patience);
+        patience.CancelAfter(LongPatience);
         Task<LedgerFailure?> all = _fixture.SealAsync(count);
         while (_fixture.AcknowledgedCount < count - 8)
         {
