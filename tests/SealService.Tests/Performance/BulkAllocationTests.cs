@@ -55,7 +55,10 @@ public sealed class BulkAllocationTests
         Assert.True(perDocument <= BytesPerDocumentMax, $"{perDocument} bytes a document");
     }
 
-    /// <summary>The least of some measurements: in any of them a thread that is late may keep a pooled buffer, and the next one is new.</summary>
+    /// <summary>
+    /// The least of some measurements: on a busy machine about one in four has a megabyte more, the size of a batch's buffers. What each
+    /// document costs is in all of them.
+    /// </summary>
     private static async Task<long> MeasureAsync(LedgerFixture fixture, int documents)
     {
         var least = long.MaxValue;
