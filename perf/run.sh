@@ -5,11 +5,12 @@
 #   perf/run.sh bulk-1k verify                     some of them; the tables stay as they are
 #   perf/run.sh bulk-1k --rounds 1 --duration 2    quickly; with an option that changes the load the tables stay as they are, too
 #
-# Options: --rounds N, --duration S, --warm-up S, --connections N, --soak S, --documents DIR, --seed N, --work DIR (on the disk to be measured),
-# --ignore-thresholds (exit with 0 all the same). The reports lie in artifacts/perf/<time>/.
+# Options: --rounds N, --duration S, --warm-up S, --soak S, --connections N, --streams N, --document-bytes N..., --documents DIR, --rate N,
+# --threshold 'METRIC<=N', --seed N, --work DIR (on the disk to be measured), --ignore-thresholds (exit with 0 all the same).
+# The reports lie in artifacts/perf/<time>/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-case "${1:-}" in -h|--help) sed -n '2,9s/^# \{0,1\}//p' perf/run.sh; exit 0 ;; esac
+case "${1:-}" in -h|--help) sed -n '2,10s/^# \{0,1\}//p' perf/run.sh; exit 0 ;; esac
 
 scripts/require.sh dotnet softhsm opensc gcc
 dotnet build perf/SealService.LoadTests -c Release -v quiet -nologo >&2 # standard output is the results

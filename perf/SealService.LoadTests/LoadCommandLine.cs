@@ -12,27 +12,32 @@ internal static class LoadCommandLine
     private const int ExitThresholdBroken = 1;
     private const int ExitUsage = 2;
 
-    private static readonly TimeSpan SoakDefault = TimeSpan.FromSeconds(30);
+    /// <summary>The process's exit code: 1 when a threshold is broken, 2 for a wrong command line.</summary>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var root = new RootCommand("Measures SealService against the same transport without its work.") { CreateRun(), CreateList(), CreateCompare(), CreatePublish() };
+        var parsed = root.Parse(args);
+        foreach (var error in parsed.Errors)
+        {
+            await Console.Error.WriteLineAsync(error.Message);
+        }
 
-    public static RootCommand Create() => new("Measures SealService against the same transport without its work.") { CreateRun(), CreateList(), CreateCompare(), CreatePublish() };
+        return parsed.Errors.Count > 0 ? ExitUsage : await parsed.InvokeAsync();
+    }
 
     private static Command CreateRun()
     {
         var names = new Argument<string[]>("scenario") { Description = "The scenarios to run (default: all).", Arity = ArgumentArity.ZeroOrMore };
         var output = new Option<string?>("--out") { Description = "Folder for the reports (default: artifacts/perf/<time>)." };
         var work = new Option<string>("--work") { Description = "Folder for the token and the ledgers; on the disk that is to be measured.", DefaultValueFactory = _ => Checkout.PathOf("artifacts", "perf", "work") };
-        var folder = new Option<string>("--documents") { Description = "Folder whose files are the documents of bulk-mixed.", DefaultValueFactory = _ => Checkout.PathOf("samples") };
-        var connections = new Option<int?>("--connections") { Description = "Connections, in place of the scenarios' own." };
-        var rounds = new Option<int?>("--rounds") { Description = "Rounds, in place of the scenarios' own." };
-        var duration = new Option<double?>("--duration") { Description = "Seconds of one run, in place of the scenarios' own." };
-        var warmUp = new Option<double?>("--warm-up") { Description = "Seconds before a run is measured, in place of the scenarios' own." };
-        var soak = new Option<double>("--soak") { Description = "Seconds of the soak scenario.", DefaultValueFactory = _ => SoakDefault.TotalSeconds };
         var seed = new Option<int>("--seed") { Description = "Of everything random.", DefaultValueFactory = _ => 20261121 };
         var ignoreThresholds = new Option<bool>("--ignore-thresholds") { Description = "Exit with 0 even when a threshold is broken: for machines that are busy." };
-        var command = new Command("run", "Runs scenarios and writes reports; exit code 1 when a threshold is broken.") { names, output, work, folder, connections, rounds, duration, warmUp, soak, seed, ignoreThresholds };
+        var shape = new LoadShapeOptions();
+        var command = new Command("run", "Runs scenarios and writes reports; exit code 1 when a threshold is broken.") { names, output, work, seed, ignoreThresholds };
+        shape.AddTo(command);
         command.SetAction(async (parse, cancellationToken) =>
         {
-            var scenarios = Catalog.Create(parse.GetValue(folder)!, TimeSpan.FromSeconds(parse.GetValue(soak)));
+            var scenarios = Catalog.Create(shape.Read(parse));
             var chosen = parse.GetValue(names) is { Length: > 0 } given ? given : [.. scenarios.Select(s => s.Name)];
             if (chosen.FirstOrDefault(name => scenarios.All(s => s.Name != name)) is { } unknown)
             {
@@ -42,13 +47,7 @@ internal static class LoadCommandLine
 
             var started = DateTimeOffset.UtcNow;
             var report = await RunAllAsync(
-                scenarios.Where(s => chosen.Contains(s.Name)).Select(s => s with
-                {
-                    Connections = parse.GetValue(connections) ?? s.Connections,
-                    Rounds = parse.GetValue(rounds) ?? s.Rounds,
-                    Duration = parse.GetValue(duration) is { } seconds ? TimeSpan.FromSeconds(seconds) : s.Duration,
-                    WarmUp = parse.GetValue(warmUp) is { } warm ? TimeSpan.FromSeconds(warm) : s.WarmUp,
-                }),
+                scenarios.Where(s => chosen.Contains(s.Name)),
                 parse.GetValue(work)!,
                 parse.GetValue(seed),
                 started,
@@ -108,7 +107,7 @@ internal static class LoadCommandLine
         var command = new Command("list", "Lists the scenarios with their thresholds.");
         command.SetAction(_ =>
         {
-            foreach (var scenario in Catalog.Create(Checkout.PathOf("samples"), SoakDefault))
+            foreach (var scenario in Catalog.Create(new LoadShape { Folder = LoadShapeOptions.DocumentsDefault }))
             {
                 Console.WriteLine($"{scenario.Name,-18} {scenario.Summary}");
                 Console.WriteLine($"{"",-18} {string.Join("; ", scenario.Thresholds)}");

@@ -1,3 +1,3 @@
 using SealService.LoadTests;
 
-return await LoadCommandLine.Create().Parse(args).InvokeAsync();
+return await LoadCommandLine.RunAsync(args);

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Numerics;
 using SealService.Client;
 
 namespace SealService.Cli;
@@ -15,6 +18,26 @@ internal static class SharedOptions
         Description = "A verifier key (name+hash+base64) to trust, or a file with one a line. May be given several times.",
         HelpName = "VKEY|FILE",
     };
+
+    /// <summary>
+    /// Reads a whole number within bounds, for an option's or an argument's CustomParser: a validator can't do it, for it is called for a value that
+    /// could not be read, too, and throws when it looks at it.
+    /// </summary>
+    public static Func<ArgumentResult, T> WholeNumber<T>(T min, T max)
+        where T : struct, IBinaryInteger<T>, IMinMaxValue<T> => result =>
+    {
+        if (result.Tokens is [var token] && T.TryParse(token.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
+        {
+            return value;
+        }
+
+        var name = (result.Parent as OptionResult)?.IdentifierToken?.Value ?? result.Argument.Name;
+        result.AddError(max == T.MaxValue ? $"{name} must be a whole number, at least {min}." : $"{name} must be a whole number from {min} to {max}.");
+        return min;
+    };
+
+    /// <summary>The same for an index, a size, or a count.</summary>
+    public static long NotNegative(ArgumentResult result) => WholeNumber(0, long.MaxValue)(result);
 }
 
 /// <summary>Where the server is, for the verbs that talk to one.</summary>

@@ -48,7 +48,7 @@ internal static class ResultText
         {
             foreach (var t in r.Thresholds.Where(t => !t.Holds))
             {
-                text.Append(FormattableString.Invariant($"broken: {r.Name}: {t.Threshold}, but it is {t.Value:0.####}\n"));
+                text.Append(FormattableString.Invariant($"broken: {r.Name}: {t.Threshold}, but it {(t.Value is { } value ? FormattableString.Invariant($"is {value:0.####}") : "was not measured")}\n"));
             }
 
             foreach (var note in r.Notes)

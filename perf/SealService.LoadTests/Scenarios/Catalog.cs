@@ -6,8 +6,11 @@ using SealService.LoadTests.Traffic;
 namespace SealService.LoadTests.Scenarios;
 
 /// <summary>All scenarios, with the thresholds that the project has set itself.</summary>
-internal static class Catalog
+internal sealed class Catalog
 {
+    /// <summary>Larger documents go in chunks, which large-64m measures.</summary>
+    public const int WholeDocumentBytesMax = 1024 * 1024;
+
     private const int Kibibyte = 1024;
     private const long Mebibyte = 1024 * 1024;
 
@@ -22,10 +25,20 @@ internal static class Catalog
 
     private static readonly Threshold NoErrors = Threshold.AtMost(Metrics.Errors, 0);
 
+    private readonly LoadShape _shape;
+
+    private Catalog(LoadShape shape)
+    {
+        _shape = shape;
+    }
+
     /// <summary>The scenarios in the order in which they run.</summary>
-    /// <param name="folder">Whose files are the documents of the scenario with mixed sizes.</param>
-    /// <param name="soak">How long the soak takes.</param>
-    public static IReadOnlyList<Scenario> Create(string folder, TimeSpan soak) =>
+    public static IReadOnlyList<Scenario> Create(LoadShape shape) => [.. new Catalog(shape).CreateAll().Select(shape.Apply)];
+
+    /// <summary>Whether a folder is there and has files that the scenario with mixed sizes can send.</summary>
+    public static bool HasDocuments(string folder) => Directory.Exists(folder) && DocumentsIn(folder).Any();
+
+    private IEnumerable<Scenario> CreateAll() =>
     [
         new("bulk-1k", "Bulk stream, 1 KiB whole documents, compact receipts, 4 connections, closed loop")
         {
@@ -47,7 +60,7 @@ internal static class Catalog
         },
         new("bulk-mixed", "The same with the files of a folder, large and small")
         {
-            Traffic = new StreamTraffic { Frames = MixedFrames(folder), Window = 1024 },
+            Traffic = Stream(MixedFrames(_shape.Folder), window: 1024),
             Thresholds = [NoErrors],
         },
         new("large-64m", "One document of 64 MiB after another, in chunks on one stream")
@@ -67,7 +80,7 @@ internal static class Catalog
         },
         new("digests", "SealDigests, 512 digests a message, 4 connections, closed loop")
         {
-            Traffic = new StreamTraffic { Frames = static (stream, seed) => new DigestFrames(stream, seed), Window = 1 << 15 },
+            Traffic = Digests(),
             Targets = [Target.Null, Target.Service],
             Thresholds = [NoErrors, Threshold.AtLeast(Metrics.DocumentsPerSecond, 1_500_000), Threshold.AtLeast(Metrics.DocumentsPerSignature, 1000)],
         },
@@ -169,35 +182,47 @@ internal static class Catalog
             Targets = [Target.Service],
             Rounds = 1,
             WarmUp = TimeSpan.FromSeconds(10), // pools and caches fill
-            Duration = soak,
+            Duration = _shape.Soak,
             Thresholds = [NoErrors, Threshold.AtMost(Metrics.RssMib, 400), Threshold.AtMost(Metrics.RssGrowthMib, 32)],
         },
     ];
 
-    private static StreamTraffic Bulk(int documentBytes, int window = 8192) => new() { Frames = Frames(documentBytes), Window = window };
+    private StreamTraffic Bulk(int documentBytes, int window = 8192) => Stream(Frames(documentBytes), window);
 
-    private static StreamTraffic OpenLoop(Pace.Shape shape) => new() { Frames = Frames(Kibibyte), Window = OpenLoopWindow, Pace = Pace.OfCapacity(0.5, shape) };
+    private StreamTraffic OpenLoop(Pace.Shape shape) =>
+        Stream(Frames(Kibibyte), OpenLoopWindow, _shape.Rate is { } rate ? Pace.PerSecond(rate, shape) : Pace.OfCapacity(0.5, shape));
 
-    private static StreamTraffic Paced(double perSecond) => new() { Frames = Frames(Kibibyte), Window = OpenLoopWindow, Pace = Pace.PerSecond(perSecond) };
+    private StreamTraffic Paced(double perSecond) => Stream(Frames(Kibibyte), OpenLoopWindow, Pace.PerSecond(perSecond));
 
-    private static StreamTraffic PacedDigests(double perSecond) =>
-        new() { Frames = static (stream, seed) => new DigestFrames(stream, seed), Window = OpenLoopWindow, Pace = Pace.PerSecond(perSecond) };
+    private StreamTraffic Digests() => Stream(static (stream, seed) => new DigestFrames(stream, seed), window: 1 << 15);
 
-    private static Func<int, int, FrameSource> Frames(int documentBytes) => (stream, seed) =>
+    private StreamTraffic PacedDigests(double perSecond) => Stream(static (stream, seed) => new DigestFrames(stream, seed), OpenLoopWindow, Pace.PerSecond(perSecond));
+
+    private StreamTraffic Stream(Func<int, int, FrameSource> frames, int window, Pace? pace = null) =>
+        new() { Frames = frames, Window = window, Pace = pace, StreamsPerConnection = _shape.StreamsPerConnection };
+
+    private Func<int, int, FrameSource> Frames(int documentBytes) => (stream, seed) =>
     {
-        var document = new byte[documentBytes];
 #pragma warning disable CA5394 // any bytes do as a document
-        new Random(seed).NextBytes(document);
+        var random = new Random(seed);
+        var sizes = documentBytes == Kibibyte && _shape.DocumentSizes is { } mix ? mix : [documentBytes];
+        return new DocumentFrames([.. sizes.Select(size => NextDocument(random, size))], stream);
+
+        static byte[] NextDocument(Random random, int size)
+        {
+            var document = new byte[size];
+            random.NextBytes(document);
+            return document;
+        }
 #pragma warning restore CA5394
-        return new DocumentFrames([document], stream);
     };
 
     private static Func<int, int, FrameSource> MixedFrames(string folder)
     {
-        // Larger ones go in chunks, which large-64m measures.
-        var documents = new Lazy<List<byte[]>>(() =>
-            [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-                .Where(f => new FileInfo(f).Length is > 0 and <= Mebibyte).Take(256).Select(File.ReadAllBytes)]);
+        var documents = new Lazy<List<byte[]>>(() => [.. DocumentsIn(folder).Take(256).Select(File.ReadAllBytes)]);
         return (stream, _) => new DocumentFrames(documents.Value, stream);
     }
+
+    private static IEnumerable<string> DocumentsIn(string folder) =>
+        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Where(f => new FileInfo(f).Length is > 0 and <= WholeDocumentBytesMax);
 }

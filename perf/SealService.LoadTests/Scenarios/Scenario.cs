@@ -27,16 +27,3 @@ internal sealed record Scenario(string Name, string Summary)
 
     public IReadOnlyList<Threshold> Thresholds { get; init; } = [];
 }
-
-/// <summary>A bound of one metric (<c>Metrics</c>).</summary>
-public sealed record Threshold(string Metric, double? Min, double? Max)
-{
-    public static Threshold AtLeast(string metric, double value) => new(metric, value, null);
-
-    public static Threshold AtMost(string metric, double value) => new(metric, null, value);
-
-    /// <summary>Whether a value keeps within it. A metric that was not measured does not.</summary>
-    public bool Holds(double value) => !double.IsNaN(value) && (Min is not { } min || value >= min) && (Max is not { } max || value <= max);
-
-    public override string ToString() => FormattableString.Invariant($"{Metric} {(Min is null ? "<=" : ">=")} {Min ?? Max:0.####}");
-}

@@ -49,28 +49,22 @@ internal static class LogCommand
 
     private static Command Entries(CommandEnvironment environment)
     {
-        var first = new Option<long>("--first") { Description = "The index of the first entry.", HelpName = "N", DefaultValueFactory = static _ => 0 };
-        var count = new Option<long>("--count") { Description = "At most so many entries; 0: all.", HelpName = "N", DefaultValueFactory = static _ => 0 };
+        var first = new Option<long>("--first") { Description = "The index of the first entry.", HelpName = "N", DefaultValueFactory = static _ => 0, CustomParser = SharedOptions.NotNegative };
+        var count = new Option<long>("--count") { Description = "At most so many entries; 0: all.", HelpName = "N", DefaultValueFactory = static _ => 0, CustomParser = SharedOptions.NotNegative };
         var command = new Command("entries", "List entries in order. They are the server's word; 'seal log proof' proves one.") { first, count };
-        command.Validators.Add(result =>
-        {
-            if (result.GetValue(first) < 0 || result.GetValue(count) < 0)
-            {
-                result.AddError("--first and --count can't be negative.");
-            }
-        });
         return Reading(command, environment, (client, parsed, writer, cancellationToken) =>
             WriteEntriesAsync(client.Ledger.ReadEntriesAsync(parsed.GetValue(first), parsed.GetValue(count), cancellationToken), writer));
     }
 
     private static Command Proof(CommandEnvironment environment)
     {
-        var index = new Argument<long>("INDEX") { Description = "The entry's index." };
+        var index = new Argument<long>("INDEX") { Description = "The entry's index.", CustomParser = SharedOptions.NotNegative };
         var treeSize = new Option<long>("--tree-size")
         {
             Description = "The size of the tree to prove it in; 0: that of the newest signed head.",
             HelpName = "N",
             DefaultValueFactory = static _ => 0,
+            CustomParser = SharedOptions.NotNegative,
         };
         var command = new Command("proof", "Get and check the inclusion proof of an entry.") { index, treeSize };
         return Reading(command, environment, async (client, parsed, writer, cancellationToken) =>
@@ -89,6 +83,7 @@ internal static class LogCommand
             Description = "The larger tree's size; 0: that of the newest signed head.",
             Arity = ArgumentArity.ZeroOrOne,
             DefaultValueFactory = static _ => 0,
+            CustomParser = SharedOptions.NotNegative,
         };
         var command = new Command("consistency", "Get and check the proof that an earlier head is a prefix of a later one.") { first, second };
         return Reading(command, environment, async (client, parsed, writer, cancellationToken) =>
@@ -106,7 +101,7 @@ internal static class LogCommand
     {
         var lookup = new EntryLookupOptions();
         var idempotencyKey = new Option<string?>("--idempotency-key") { Description = "The idempotency key that the document carried.", HelpName = "KEY" };
-        var count = new Option<int>("--count") { Description = "At most so many entries; 0: all.", HelpName = "N", DefaultValueFactory = static _ => 100 };
+        var count = new Option<int>("--count") { Description = "At most so many entries; 0: all.", HelpName = "N", DefaultValueFactory = static _ => 100, CustomParser = SharedOptions.WholeNumber(0, int.MaxValue) };
         var command = new Command("find", "Find entries, the newest first.") { idempotencyKey, count };
         lookup.AddTo(command, idempotencyKey);
         return Reading(command, environment, async (client, parsed, writer, cancellationToken) =>
@@ -121,7 +116,7 @@ internal static class LogCommand
     private static Command Receipt(CommandEnvironment environment)
     {
         var lookup = new EntryLookupOptions();
-        var index = new Option<long?>("--index") { Description = "The entry's index.", HelpName = "N" };
+        var index = new Option<long?>("--index") { Description = "The entry's index.", HelpName = "N", CustomParser = static result => SharedOptions.NotNegative(result) };
         var output = new Option<string?>("--output", "-o") { Description = "Write the receipt to this file; default is stdout.", HelpName = "FILE" };
         var command = new Command("receipt", "Get the receipt of an entry anew, against the newest signed head.") { index, output };
         lookup.AddTo(command, index);

@@ -31,14 +31,8 @@ internal static class SealCommand
             Description = $"Connections to the server, and files that are read and receipts that are written at once, 1 to {JobsMax}.",
             HelpName = "N",
             DefaultValueFactory = static _ => Math.Clamp(Environment.ProcessorCount, 1, 4),
+            CustomParser = SharedOptions.WholeNumber(1, JobsMax),
         };
-        jobs.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > JobsMax)
-            {
-                result.AddError($"--jobs must be 1 to {JobsMax}.");
-            }
-        });
         var documentId = new Option<string>("--document-id")
         {
             Description = "An identifier to find the entries by later. It stays in the ledger in clear for ever: nothing personal.",

@@ -304,6 +304,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("seal", "/not/there")]
     [InlineData("verify", "/not/there")]
     [InlineData("seal", "/tmp", "--jobs", "0")]
+    [InlineData("seal", "/tmp", "--jobs", "65")]
+    [InlineData("seal", "/tmp", "--jobs", "many")]
+    [InlineData("seal", "/tmp", "--jobs", "1.5")]
     [InlineData("seal", "/tmp", "--server", "ftp://x")]
     [InlineData("verify", "/tmp", "--key", "neither key nor file")]
     [InlineData("verify", "/tmp", "--unknown")]
@@ -311,7 +314,14 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("log", "find")]
     [InlineData("log", "find", "--digest", "zz")]
     [InlineData("log", "find", "--digest", "00", "--document-id", "x")]
+    [InlineData("log", "proof", "-1")]
+    [InlineData("log", "proof", "1", "--tree-size", "x")]
+    [InlineData("log", "consistency", "1", "x")]
+    [InlineData("log", "find", "--document-id", "x", "--count", "99999999999")]
     [InlineData("log", "entries", "--first", "-1")]
+    [InlineData("log", "entries", "--first", "0x1")]
+    [InlineData("log", "entries", "--count", "9223372036854775808")]
+    [InlineData("log", "receipt", "--index", "x")]
     public async Task Run_WrongUsage_ExitsWith2AndASentence(params string[] args)
     {
         var text = await RunAsync(null, args);

@@ -96,6 +96,18 @@ public sealed class LoadGeneratorTests
     [InlineData(double.NaN, false)]
     public void Threshold_AtMost_HoldsUpToItsValue(double value, bool holds) => Assert.Equal(holds, Threshold.AtMost("p99_ms", 15).Holds(value));
 
+    [Theory]
+    [InlineData("p99_ms<=20", "p99_ms <= 20")]
+    [InlineData(" ratio_to_null >= 0.5 ", "ratio_to_null >= 0.5")]
+    [InlineData("errors<=-1e-1", "errors <= -0.1")]
+    [InlineData("p99_ms=20", null)]
+    [InlineData("p99_ms<20", null)]
+    [InlineData("<=20", null)]
+    [InlineData("p99_ms<=", null)]
+    [InlineData("p99_ms<=NaN", null)]
+    [InlineData("p99_ms<=20<=30", null)]
+    public void Threshold_Parse_ReadsWhatToStringWrites(string text, string? expected) => Assert.Equal(expected, Threshold.Parse(text)?.ToString());
+
     [Fact]
     public async Task FlightLog_FullWindow_WaitsForAnswersAndCountsFromTheIntendedStart()
     {
