@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -11,6 +12,8 @@ namespace SealService.EndToEndTests;
 /// <summary>Traces and metrics reach an OTLP collector, when one is configured.</summary>
 public sealed class OtlpTests(SoftHsm hsm) : IClassFixture<SoftHsm>
 {
+    private static readonly string[] DurationHistograms = ["seal.ledger.sign.duration", "seal.ledger.commit.duration", "seal.hsm.sign.duration", "grpc.server.call.duration"];
+
     [Fact]
     public async Task TracesAndMetrics_ArePushedToTheCollector()
     {
@@ -39,6 +42,14 @@ public sealed class OtlpTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         Assert.Equal(0, await server.StopAsync()); // what is left is pushed at the end
 
         Assert.Contains("sealservice"u8.ToArray(), received["/opentelemetry.proto.collector.trace.v1.TraceService/Export"]);
-        Assert.Contains("seal.ledger.entries"u8.ToArray(), received["/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"]);
+        var metrics = received["/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"];
+        Assert.Contains("seal.ledger.entries"u8.ToArray(), metrics);
+        Assert.All(DurationHistograms, histogram =>
+        {
+            // OpenTelemetry's own buckets would have all durations below 5 s in one.
+            var at = metrics.AsSpan().IndexOf(Encoding.UTF8.GetBytes(histogram));
+            Assert.True(at >= 0);
+            Assert.InRange(metrics.AsSpan(at).IndexOf(BitConverter.GetBytes(0.1)), 1, 1024);
+        });
     }
 }

@@ -45,9 +45,8 @@ internal sealed class MetricsRegistry : IDisposable
     /// <summary>One instrument and its values by label set.</summary>
     internal sealed class InstrumentSeries(Instrument instrument)
     {
-        // Seconds from 50 µs to 30 s; other units use powers of four.
-        private static readonly double[] SecondBounds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-        private static readonly double[] CountBounds = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
+        // The OpenTelemetry metrics SDK's, so that both ways out say the same.
+        private static readonly double[] BoundsDefault = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000];
 
         private readonly ConcurrentDictionary<string, Series> _series = new(StringComparer.Ordinal);
 
@@ -65,14 +64,14 @@ internal sealed class MetricsRegistry : IDisposable
         /// <summary>A measurement is the value, and is not added to it.</summary>
         public bool IsAbsolute { get; } = instrument.IsObservable || instrument.GetType().Name.StartsWith("Gauge", StringComparison.Ordinal);
 
-        /// <summary>Upper bounds of the buckets: what the instrument advises, or by its unit.</summary>
+        /// <summary>Upper bounds of the buckets: what the instrument advises.</summary>
         public double[] Bounds { get; } = (instrument switch
         {
             Histogram<double> histogram => histogram.Advice?.HistogramBucketBoundaries?.ToArray(),
             Histogram<long> histogram => histogram.Advice?.HistogramBucketBoundaries?.Select(static bound => (double)bound).ToArray(),
             Histogram<int> histogram => histogram.Advice?.HistogramBucketBoundaries?.Select(static bound => (double)bound).ToArray(),
             _ => null,
-        }) ?? (instrument.Unit == "s" ? SecondBounds : CountBounds);
+        }) ?? BoundsDefault;
 
         public IEnumerable<Series> Values => _series.Values;
 

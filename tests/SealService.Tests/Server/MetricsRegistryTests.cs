@@ -54,6 +54,22 @@ public sealed class MetricsRegistryTests : IDisposable
     }
 
     [Fact]
+    public void Histogram_CountsInTheBucketsThatItAdvises_OrInThoseOfOpenTelemetry()
+    {
+        var advised = _meter.CreateHistogram("advised", "s", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 1] });
+        var plain = _meter.CreateHistogram<double>("plain", "s");
+        double[] values = [0.001, 0.002, 1, 2];
+        foreach (var value in values)
+        {
+            advised.Record(value);
+            plain.Record(value);
+        }
+
+        Assert.Equal([1, 2, 1], BucketsOf("advised"));
+        Assert.Equal([0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], BucketsOf("plain"));
+    }
+
+    [Fact]
     public void TooManyLabels_AreCountedTogether()
     {
         const int Values = 3 * MetricsRegistry.SeriesPerInstrumentMax;
@@ -71,6 +87,8 @@ public sealed class MetricsRegistryTests : IDisposable
         Assert.Equal(2 * (Values - MetricsRegistry.SeriesPerInstrumentMax), series["overflow=\"true\""]);
         Assert.Equal(2 * Values, series.Values.Sum());
     }
+
+    private long[] BucketsOf(string instrument) => _registry.Collect().Single(i => i.Instrument.Meter == _meter && i.Instrument.Name == instrument).Values.Single().Buckets!;
 
     private Dictionary<string, double> SeriesOf(string instrument) =>
         _registry.Collect().Single(i => i.Instrument.Meter == _meter && i.Instrument.Name == instrument).Values.ToDictionary(s => s.Labels, s => s.Value, StringComparer.Ordinal);

@@ -26,8 +26,16 @@ internal static class ServerMetrics
     private static readonly UpDownCounter<long> CallsActive =
         Meter.CreateUpDownCounter<long>("grpc.server.calls.active", "{call}", "Calls that are running");
 
-    private static readonly Histogram<double> CallDuration =
-        Meter.CreateHistogram<double>("grpc.server.call.duration", "s", "From the request's headers to the status");
+    private static readonly Histogram<double> CallDuration = Meter.CreateHistogram(
+        "grpc.server.call.duration", "s", "From the request's headers to the status", advice: new InstrumentAdvice<double>
+        {
+            // gRPC proposal A66, "Units": the buckets of latencies.
+            HistogramBucketBoundaries =
+            [
+                0, 0.00001, 0.00005, 0.0001, 0.0003, 0.0006, 0.0008, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.013, 0.016, 0.02,
+                0.025, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 2, 5, 10, 20, 50, 100,
+            ],
+        });
 
     private static readonly Counter<long> MessagesReceived =
         Meter.CreateCounter<long>("grpc.server.messages.received", "{message}", "Request messages");
