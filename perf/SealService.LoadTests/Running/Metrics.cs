@@ -29,6 +29,10 @@ internal static class Metrics
     public const string SignMs = "sign_ms";
     public const string CommitMs = "commit_ms";
 
+    /// <summary>Durable writes that took more than 25 ms each, and all.</summary>
+    public const string SlowCommits = "commits_above_25_ms";
+    public const string Batches = "batches";
+
     /// <summary>The server's processor time for each document. It depends less on what else runs than a rate does.</summary>
     public const string ServerMicrosecondsPerDocument = "server_us_per_doc";
     public const string ServerCores = "server_cores";
@@ -78,6 +82,8 @@ internal static class Metrics
             [AllocatedBytesPerDocument] = runs.Sum(r => r.After.AllocatedBytes - r.Before.AllocatedBytes) / documents,
             [SignMs] = signMs,
             [CommitMs] = commitMs,
+            [SlowCommits] = runs.Sum(r => r.After.SlowCommits - r.Before.SlowCommits),
+            [Batches] = batches,
             [P50AboveSealingMs] = latencies.PercentileMs(0.5) - signMs - commitMs,
             [ServerMicrosecondsPerDocument] = ServerMicroseconds(runs),
             [ServerCores] = Median(runs.Select(r => (r.After.CpuSeconds - r.Before.CpuSeconds) / r.Seconds)),

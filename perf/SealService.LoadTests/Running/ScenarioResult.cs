@@ -75,6 +75,12 @@ internal sealed record ScenarioResult
                 $"The generator fell behind: 1 % of its sends were {metrics[Running.Metrics.GeneratorLagP99Ms]:0.0} ms late or more for want of processor time; the latencies contain that.");
         }
 
+        if (metrics[Running.Metrics.SlowCommits] > 0)
+        {
+            yield return FormattableString.Invariant(
+                $"{metrics[Running.Metrics.SlowCommits]:N0} of {metrics[Running.Metrics.Batches]:N0} durable writes took more than 25 ms; the latencies contain that.");
+        }
+
         foreach (var run in runs.Where(r => r.FirstError is not null))
         {
             yield return $"{run.Target.Name}, round {run.Round}: {run.Errors} errors; the first: {run.FirstError}";

@@ -7,7 +7,11 @@ internal sealed class ServerProbe(ServerProcess server) : IDisposable
 {
     private const double BytesPerKibibyte = 1024;
     private const double BytesPerMebibyte = 1024 * 1024;
+    private const string BoundLabel = "le=\"";
     private const double ClockTicksPerSecond = 100; // USER_HZ, the same on all Linux machines
+
+    // The commits that are not slow.
+    private const string SlowCommitsBucket = "seal_ledger_commit_duration_seconds_bucket:0.025";
 
     private readonly HttpClient _http = new();
 
@@ -25,6 +29,7 @@ internal sealed class ServerProbe(ServerProcess server) : IDisposable
             Entries = Metric("seal_ledger_entries_total"),
             SignSeconds = Metric("seal_ledger_sign_duration_seconds_sum"),
             CommitSeconds = Metric("seal_ledger_commit_duration_seconds_sum"),
+            SlowCommits = Metric("seal_ledger_commit_duration_seconds_count") - Metric(SlowCommitsBucket),
             AllocatedBytes = Metric("seal_dotnet_gc_heap_total_allocated_bytes_total"),
         };
     }
@@ -46,7 +51,7 @@ internal sealed class ServerProbe(ServerProcess server) : IDisposable
         return double.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * BytesPerKibibyte / BytesPerMebibyte;
     }
 
-    // Sums over all label sets.
+    // Sums over all label sets; of a histogram's buckets, over those of the same bound, which is added to the name.
     private async Task<Dictionary<string, double>> ReadMetricsAsync(CancellationToken cancellationToken)
     {
         var sums = new Dictionary<string, double>(StringComparer.Ordinal);
@@ -55,6 +60,12 @@ internal sealed class ServerProbe(ServerProcess server) : IDisposable
         {
             var nameEnd = line.AsSpan().IndexOfAny('{', ' ');
             var name = line[..nameEnd];
+            if (line.IndexOf(BoundLabel, StringComparison.Ordinal) is var bound and > 0)
+            {
+                var begin = bound + BoundLabel.Length;
+                name += ":" + line[begin..line.IndexOf('"', begin)];
+            }
+
             var value = double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture);
             sums[name] = sums.GetValueOrDefault(name) + value;
         }
@@ -80,6 +91,9 @@ internal sealed record ServerReading
     public required double SignSeconds { get; init; }
 
     public required double CommitSeconds { get; init; }
+
+    /// <summary>Durable writes of batches that took more than 25 ms.</summary>
+    public required double SlowCommits { get; init; }
 
     /// <summary>Bytes allocated on the managed heap.</summary>
     public required double AllocatedBytes { get; init; }
