@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using SealService.LoadTests.Running;
 using SealService.LoadTests.Scenarios;
 using SealService.LoadTests.Servers;
 
@@ -9,7 +10,10 @@ namespace SealService.LoadTests;
 /// <summary>The options of <c>run</c> that change the scenarios' load.</summary>
 internal sealed class LoadShapeOptions
 {
-    private const double CountMax = 10_000;
+    private const int CountMax = 10_000;
+
+    // Calls that the service and the baselines allow on one connection: further ones would wait for ever.
+    private const int StreamsMax = 256;
     private const double AmountMin = 0.001;
     private const double AmountMax = 1e9;
 
@@ -18,19 +22,19 @@ internal sealed class LoadShapeOptions
         Description = "Folder whose files are the documents of bulk-mixed.",
         HelpName = "DIR",
         DefaultValueFactory = static _ => DocumentsDefault,
-        CustomParser = static result => Valid(result, Catalog.HasDocuments, $"must be a folder with files of 1 to {Catalog.WholeDocumentBytesMax} bytes").FirstOrDefault(),
+        CustomParser = static result => Valid(result, Catalog.HasDocuments, $"must be a folder with files of {Catalog.DocumentBytesMin} to {Catalog.WholeDocumentBytesMax} bytes").FirstOrDefault(),
     };
 
     private readonly Option<int[]?> _sizes = new("--document-bytes")
     {
-        Description = $"Sizes that documents have in turn where the scenario has 1 KiB: 1 to {Catalog.WholeDocumentBytesMax}; larger ones go in chunks, which large-64m measures.",
+        Description = $"Sizes that the documents of bulk streams have in turn, where they have 1 KiB otherwise: {Catalog.DocumentBytesMin} to {Catalog.WholeDocumentBytesMax}.",
         HelpName = "N...",
         AllowMultipleArgumentsPerToken = true,
-        CustomParser = static result => [.. Valid(result, static text => IsWhole(text, 1, Catalog.WholeDocumentBytesMax), $"must be from 1 to {Catalog.WholeDocumentBytesMax}").Select(text => (int)Number(text))],
+        CustomParser = static result => [.. Valid(result, static text => IsWhole(text, Catalog.DocumentBytesMin, Catalog.WholeDocumentBytesMax), $"must be from {Catalog.DocumentBytesMin} to {Catalog.WholeDocumentBytesMax}").Select(text => (int)Number(text))],
     };
 
     private readonly Option<int?> _connections = Count("--connections", "Connections, in place of the scenarios' own.");
-    private readonly Option<int?> _streams = Count("--streams", "Sealing streams on each connection, in place of one.");
+    private readonly Option<int?> _streams = Count("--streams", "Streams of documents or digests to seal on each connection, in place of one.", max: StreamsMax);
     private readonly Option<double?> _rate = Amount("--rate", "Documents a second of the open-* scenarios, in place of half of the capacity.");
     private readonly Option<int?> _rounds = Count("--rounds", "Rounds, in place of the scenarios' own.");
     private readonly Option<double?> _duration = Amount("--duration", "Seconds of one run, in place of the scenarios' own.");
@@ -40,7 +44,7 @@ internal sealed class LoadShapeOptions
     {
         Description = "A bound of a metric of results.json, such as 'p99_ms<=20', beside the scenarios' own or in place of the one for the same metric.",
         HelpName = "METRIC<=N",
-        CustomParser = static result => [.. Valid(result, static text => Threshold.Parse(text) is not null, "must be a metric, <= or >=, and a number").Select(text => Threshold.Parse(text)!)],
+        CustomParser = static result => [.. Valid(result, static text => Threshold.Parse(text) is { } threshold && Metrics.IsMetric(threshold.Metric), "must be a metric of results.json, <= or >=, and a number").Select(text => Threshold.Parse(text)!)],
     };
 
     /// <summary>Where the documents of mixed sizes lie, unless the command line says otherwise.</summary>
@@ -74,11 +78,11 @@ internal sealed class LoadShapeOptions
 
     private static TimeSpan? Seconds(double? value) => value is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
 
-    private static Option<int?> Count(string name, string description) => new(name)
+    private static Option<int?> Count(string name, string description, int max = CountMax) => new(name)
     {
         Description = description,
         HelpName = "N",
-        CustomParser = static result => Valid(result, static text => IsWhole(text, 1, CountMax), $"must be a whole number from 1 to {CountMax}").Select(text => (int?)Number(text)).FirstOrDefault(),
+        CustomParser = result => Valid(result, text => IsWhole(text, 1, max), $"must be a whole number from 1 to {max}").Select(text => (int?)Number(text)).FirstOrDefault(),
     };
 
     private static Option<double?> Amount(string name, string description, double min = AmountMin) => new(name)

@@ -24,7 +24,7 @@ internal static class SharedOptions
     /// could not be read, too, and throws when it looks at it.
     /// </summary>
     public static Func<ArgumentResult, T> WholeNumber<T>(T min, T max)
-        where T : struct, IBinaryInteger<T>, IMinMaxValue<T> => result =>
+        where T : struct, IBinaryInteger<T> => result =>
     {
         if (result.Tokens is [var token] && T.TryParse(token.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
         {
@@ -32,7 +32,7 @@ internal static class SharedOptions
         }
 
         var name = (result.Parent as OptionResult)?.IdentifierToken?.Value ?? result.Argument.Name;
-        result.AddError(max == T.MaxValue ? $"{name} must be a whole number, at least {min}." : $"{name} must be a whole number from {min} to {max}.");
+        result.AddError($"{name} must be a whole number from {min} to {max}.");
         return min;
     };
 

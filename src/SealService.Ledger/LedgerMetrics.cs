@@ -13,7 +13,7 @@ internal sealed class LedgerMetrics : IDisposable
         HistogramBucketBoundaries = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     };
 
-    private static readonly InstrumentAdvice<int> Entries = new() { HistogramBucketBoundaries = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144] };
+    private static readonly InstrumentAdvice<int> Entries = new() { HistogramBucketBoundaries = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576] };
 
     private readonly Meter _meter = new(MeterName);
     private readonly Counter<long> _batches;

@@ -1,3 +1,4 @@
+using System.Reflection;
 using SealService.LoadTests.Measuring;
 using SealService.LoadTests.Scenarios;
 
@@ -46,7 +47,14 @@ internal static class Metrics
     public const string MachineDiskMaxMs = "machine_disk_max_ms";
     public const string MachineMemoryNs = "machine_memory_ns";
 
-    public static string RatioTo(Target target) => "ratio_to_" + target.Name.Replace('-', '_');
+    private const string RatioPrefix = "ratio_to_";
+
+    public static string RatioTo(Target target) => RatioPrefix + target.Name.Replace('-', '_');
+
+    /// <summary>Whether a scenario can have a metric of this name.</summary>
+    public static bool IsMetric(string name) =>
+        name.StartsWith(RatioPrefix, StringComparison.Ordinal)
+        || typeof(Metrics).GetFields(BindingFlags.Public | BindingFlags.Static).Any(f => f.IsLiteral && name.Equals(f.GetRawConstantValue()));
 
     /// <summary>The metrics of the runs against one target.</summary>
     public static SortedDictionary<string, double> Of(IReadOnlyList<Run> runs, double idleRssMib, double receiptsVerified)

@@ -27,14 +27,20 @@ internal sealed record ScenarioResult
 
     public bool Passed => Thresholds.All(t => t.Holds);
 
-    public static ScenarioResult Of(Scenario scenario, IReadOnlyList<Run> runs, Func<Target, double> idleRssMib, long receiptsVerified)
+    public static ScenarioResult Of(Scenario scenario, IReadOnlyList<Run> runs, double idleRssMib, long receiptsVerified, MachineState machine)
     {
         var subject = RunsOf(runs, scenario.Subject);
-        var metrics = Running.Metrics.Of(subject, idleRssMib(scenario.Subject), receiptsVerified);
+        var metrics = Running.Metrics.Of(subject, idleRssMib, receiptsVerified);
+        metrics[Running.Metrics.MachineDiskMaxMs] = machine.DurableWriteMaxMs;
+        metrics[Running.Metrics.MachineMemoryNs] = machine.RandomStepNs;
         foreach (var reference in scenario.Targets.SkipLast(1))
         {
-            metrics[Running.Metrics.RatioTo(reference)] = Running.Metrics.Median(
+            var ratio = Running.Metrics.Median(
                 RunsOf(runs, reference).Zip(subject, (r, s) => scenario.ComparesBytes ? s.MegabytesPerSecond / r.MegabytesPerSecond : s.DocumentsPerSecond / r.DocumentsPerSecond));
+            if (double.IsFinite(ratio)) // else the reference answered nothing, and there is none
+            {
+                metrics[Running.Metrics.RatioTo(reference)] = ratio;
+            }
         }
 
         var latencies = new LatencyHistogram();
@@ -54,16 +60,6 @@ internal sealed record ScenarioResult
             Latencies = [.. latencies.Buckets().Select(b => new HistogramBucket(b.UpToMs, b.Count))],
         };
     }
-
-    /// <summary>The same, with the state of the machine that it was measured in.</summary>
-    public ScenarioResult With(MachineState machine) => this with
-    {
-        Metrics = new SortedDictionary<string, double>(Metrics.ToDictionary(StringComparer.Ordinal), StringComparer.Ordinal)
-        {
-            [Running.Metrics.MachineDiskMaxMs] = machine.DurableWriteMaxMs,
-            [Running.Metrics.MachineMemoryNs] = machine.RandomStepNs,
-        },
-    };
 
     private static List<Run> RunsOf(IEnumerable<Run> runs, Target target) => [.. runs.Where(r => r.Target == target)];
 

@@ -22,24 +22,27 @@ internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<stri
     {
         progress.Report($"{scenario.Name} · looking at disk and memory");
         var before = MachineState.Measure(fleet.DataFolder);
-        ScenarioResult result;
+        var runs = new List<Run>();
+        double idleRssMib;
+        long verified;
         try
         {
             await fleet.StartAsync(scenario, cancellationToken);
             await scenario.Traffic.PrepareAsync(fleet[scenario.Subject].Server.GrpcAddress, cancellationToken);
-            result = await RunRoundsAsync(scenario, cancellationToken);
+            verified = await RunRoundsAsync(scenario, runs, cancellationToken);
+            idleRssMib = fleet[scenario.Subject].IdleRssMib;
         }
         finally
         {
             await fleet.StopServicesAsync();
         }
 
-        return result.With(before.OrWorse(MachineState.Measure(fleet.DataFolder)));
+        return ScenarioResult.Of(scenario, runs, idleRssMib, verified, before.OrWorse(MachineState.Measure(fleet.DataFolder)));
     }
 
-    private async Task<ScenarioResult> RunRoundsAsync(Scenario scenario, CancellationToken cancellationToken)
+    /// <summary>Adds the runs of all rounds, and gives how many receipts were verified beside them.</summary>
+    private async Task<long> RunRoundsAsync(Scenario scenario, List<Run> runs, CancellationToken cancellationToken)
     {
-        var runs = new List<Run>();
         long verified = 0;
         for (var round = 1; round <= scenario.Rounds; round++)
         {
@@ -51,7 +54,7 @@ internal sealed class ScenarioRunner(TargetFleet fleet, int seed, IProgress<stri
             }
         }
 
-        return ScenarioResult.Of(scenario, runs, target => fleet[target].IdleRssMib, verified);
+        return verified;
     }
 
     private async Task<Run> RunOnceAsync(Scenario scenario, RunningTarget target, int round, ReceiptSampler? sampler, CancellationToken cancellationToken)

@@ -8,6 +8,9 @@ namespace SealService.LoadTests.Scenarios;
 /// <summary>All scenarios, with the thresholds that the project has set itself.</summary>
 internal sealed class Catalog
 {
+    /// <summary>Enough for what makes each document of a run another one.</summary>
+    public const int DocumentBytesMin = 64;
+
     /// <summary>Larger documents go in chunks, which large-64m measures.</summary>
     public const int WholeDocumentBytesMax = 1024 * 1024;
 
@@ -36,7 +39,17 @@ internal sealed class Catalog
     public static IReadOnlyList<Scenario> Create(LoadShape shape) => [.. new Catalog(shape).CreateAll().Select(shape.Apply)];
 
     /// <summary>Whether a folder is there and has files that the scenario with mixed sizes can send.</summary>
-    public static bool HasDocuments(string folder) => Directory.Exists(folder) && DocumentsIn(folder).Any();
+    public static bool HasDocuments(string folder)
+    {
+        try
+        {
+            return DocumentsIn(folder).Any();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     private IEnumerable<Scenario> CreateAll() =>
     [
@@ -224,5 +237,5 @@ internal sealed class Catalog
     }
 
     private static IEnumerable<string> DocumentsIn(string folder) =>
-        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Where(f => new FileInfo(f).Length is > 0 and <= WholeDocumentBytesMax);
+        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Where(f => new FileInfo(f).Length is >= DocumentBytesMin and <= WholeDocumentBytesMax);
 }

@@ -36,6 +36,6 @@ internal sealed record LoadShape
         Rounds = Rounds ?? scenario.Rounds,
         Duration = Duration ?? scenario.Duration,
         WarmUp = WarmUp ?? scenario.WarmUp,
-        Thresholds = [.. scenario.Thresholds.Where(own => !Thresholds.Any(own.BoundsTheSameAs)), .. Thresholds],
+        Thresholds = Threshold.Override(scenario.Thresholds, Thresholds),
     };
 }

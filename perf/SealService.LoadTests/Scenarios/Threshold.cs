@@ -13,7 +13,7 @@ public sealed record Threshold(string Metric, double? Min, double? Max)
     public static Threshold? Parse(string text)
     {
         var at = text.IndexOfAny(['<', '>']);
-        return at > 0 && text.AsSpan(at + 1) is ['=', .. var number] && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value)
+        return at > 0 && !text.AsSpan(0, at).IsWhiteSpace() && text.AsSpan(at + 1) is ['=', .. var number] && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value)
             ? text[at] == '<' ? AtMost(text[..at].Trim(), value) : AtLeast(text[..at].Trim(), value)
             : null;
     }
@@ -21,8 +21,9 @@ public sealed record Threshold(string Metric, double? Min, double? Max)
     /// <summary>Whether a value keeps within it. A metric that was not measured does not.</summary>
     public bool Holds(double value) => !double.IsNaN(value) && (Min is not { } min || value >= min) && (Max is not { } max || value <= max);
 
-    /// <summary>Whether both are an upper, or both a lower bound of one metric.</summary>
-    public bool BoundsTheSameAs(Threshold other) => Metric == other.Metric && Min is null == other.Min is null;
+    /// <summary>A list with further thresholds, each in place of those that bound the same metric from the same side.</summary>
+    public static IReadOnlyList<Threshold> Override(IReadOnlyList<Threshold> thresholds, IReadOnlyList<Threshold> by) =>
+        [.. thresholds.Where(own => !by.Any(other => other.Metric == own.Metric && other.Min is null == own.Min is null)), .. by];
 
-    public override string ToString() => FormattableString.Invariant($"{Metric} {(Min is null ? "<=" : ">=")} {Min ?? Max:0.####}");
+    public override string ToString() => FormattableString.Invariant($"{Metric} {(Min is null ? "<=" : ">=")} {Min ?? Max:0.##########}");
 }

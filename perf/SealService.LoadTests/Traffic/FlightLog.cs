@@ -11,7 +11,6 @@ public sealed class FlightLog
 {
     private readonly long[] _starts; // written by the sender before _begun, read by the answering side after it
     private readonly int _mask;
-    private readonly int _window;
     private readonly StreamMeter _meter;
     private long _begun; // owned by the sender
     private long _answered; // owned by the answering side
@@ -20,11 +19,14 @@ public sealed class FlightLog
     /// <param name="window">The most documents that may be unanswered; a power of two.</param>
     public FlightLog(int window, StreamMeter meter)
     {
-        _window = window;
+        Window = window;
         _meter = meter;
         _starts = new long[window];
         _mask = window - 1;
     }
+
+    /// <summary>The most documents that may be unanswered.</summary>
+    public int Window { get; }
 
     /// <summary>How many documents were answered; for the answering side.</summary>
     public long Answered => _answered;
@@ -34,7 +36,7 @@ public sealed class FlightLog
     /// <summary>Waits until so many documents more may be sent.</summary>
     public ValueTask WaitForRoomAsync(int documents, CancellationToken cancellationToken)
     {
-        if (InFlight + documents <= _window)
+        if (InFlight + documents <= Window)
         {
             return default;
         }
@@ -92,7 +94,7 @@ public sealed class FlightLog
     private void WakeWhenThereIsRoom()
     {
         Interlocked.MemoryBarrier(); // either this side sees the waiter or the waiter's side sees the answer
-        if (Volatile.Read(ref _waiter) is { } waiter && InFlight + waiter.Documents <= _window)
+        if (Volatile.Read(ref _waiter) is { } waiter && InFlight + waiter.Documents <= Window)
         {
             Volatile.Write(ref _waiter, null);
             waiter.TrySetResult();

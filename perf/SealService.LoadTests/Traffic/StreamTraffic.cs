@@ -17,6 +17,9 @@ internal sealed class StreamTraffic : TrafficSource
     /// <summary>The window with which the capacity is measured that an open loop runs at a share of.</summary>
     private const int CapacityWindow = 8192;
 
+    /// <summary>A closed loop sends no more than this share of its window together, however small the documents are.</summary>
+    private const int WritesPerWindowMin = 4;
+
     /// <summary>How long answers may take after the last request.</summary>
     private static readonly TimeSpan FinishTimeout = TimeSpan.FromSeconds(30);
 
@@ -31,7 +34,7 @@ internal sealed class StreamTraffic : TrafficSource
     /// <summary>The rate of an open loop; null for a closed loop.</summary>
     public Pace? Pace { get; init; }
 
-    public override TrafficSource? InClosedLoop() => Pace is not { IsShareOfCapacity: true } ? null
+    public override TrafficSource? InClosedLoop() => Pace is not ({ IsShareOfCapacity: true } or { Spread: Pace.Shape.Ramp }) ? null
         : new StreamTraffic { Frames = Frames, StreamsPerConnection = StreamsPerConnection, Window = CapacityWindow };
 
     public override async Task RunAsync(TrafficContext context, CancellationToken stopping)
@@ -125,7 +128,7 @@ internal sealed class StreamTraffic : TrafficSource
         {
             while (!stopping.IsCancellationRequested)
             {
-                var bytes = frames.Next(int.MaxValue, out var documents);
+                var bytes = frames.Next(flights.Window / WritesPerWindowMin, out var documents);
                 await flights.WaitForRoomAsync(documents, stopping);
                 flights.Begin(Stopwatch.GetTimestamp(), documents);
                 await stream.WriteAsync(bytes, CancellationToken.None); // a part of a frame would break the stream

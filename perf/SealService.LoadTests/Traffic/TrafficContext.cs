@@ -29,7 +29,10 @@ internal abstract class TrafficSource
     /// <summary>Makes what the traffic needs, with the help of a running service. Called once, before any run.</summary>
     public virtual Task PrepareAsync(string serviceAddress, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>The same traffic as fast as it goes, to learn the capacity that this one is a share of; null when it is not.</summary>
+    /// <summary>
+    /// The same traffic as fast as it goes, to run before this one: to learn the capacity that this one is a share of, or to warm the server
+    /// up for one that is measured from its first moment. Null when it is neither.
+    /// </summary>
     public virtual TrafficSource? InClosedLoop() => null;
 
     /// <summary>Runs the traffic. Failures are counted by the meters.</summary>

@@ -103,10 +103,21 @@ public sealed class LoadGeneratorTests
     [InlineData("p99_ms=20", null)]
     [InlineData("p99_ms<20", null)]
     [InlineData("<=20", null)]
+    [InlineData(" <=20", null)]
+    [InlineData("errors<=0.00001", "errors <= 0.00001")]
     [InlineData("p99_ms<=", null)]
     [InlineData("p99_ms<=NaN", null)]
     [InlineData("p99_ms<=20<=30", null)]
     public void Threshold_Parse_ReadsWhatToStringWrites(string text, string? expected) => Assert.Equal(expected, Threshold.Parse(text)?.ToString());
+
+    [Fact]
+    public void Threshold_Override_ReplacesTheSameSideOfTheSameMetric()
+    {
+        Threshold[] own = [Threshold.AtMost("errors", 0), Threshold.AtMost("p99_ms", 15), Threshold.AtLeast("ratio", 0.5)];
+        Threshold[] by = [Threshold.AtMost("p99_ms", 30), Threshold.AtMost("ratio", 0.9), Threshold.AtLeast("other", 1)];
+        Assert.Equal([own[0], own[2], .. by], Threshold.Override(own, by));
+        Assert.Equal(own, Threshold.Override(own, []));
+    }
 
     [Fact]
     public async Task FlightLog_FullWindow_WaitsForAnswersAndCountsFromTheIntendedStart()
