@@ -55,9 +55,11 @@ if [ ! -f "$home/seal.json" ]; then
 JSON
 fi
 
+# A log of its own until it is ready: a server that runs already, and keeps this one from starting, goes on writing its own.
 say "Starting the service on $grpc (log: $home/server.log)"
+log=$home/server.log.$$
 export SOFTHSM2_CONF="$home/hsm/softhsm2.conf"
-"$server" --config "$home/seal.json" --Seal:Listen:Grpc="$grpc" --Seal:Listen:Http="$http" > "$home/server.log" 2>&1 &
+"$server" --config "$home/seal.json" --Seal:Listen:Grpc="$grpc" --Seal:Listen:Http="$http" > "$log" 2>&1 &
 server_pid=$!
 stop() {
     trap - INT TERM EXIT
@@ -67,11 +69,12 @@ stop() {
 trap stop EXIT
 trap 'stop; exit 0' INT TERM
 for _ in $(seq 1 300); do
-    kill -0 "$server_pid" 2>/dev/null || { tail -n 20 "$home/server.log" >&2; fail "the service did not start; the reason is above"; }
-    grep -q 'is ready' "$home/server.log" && break
+    kill -0 "$server_pid" 2>/dev/null || { tail -n 20 "$log" >&2; rm -f "$log"; fail "the service did not start; the reason is above"; }
+    grep -q 'is ready' "$log" && break
     sleep 0.1
 done
-grep -q 'is ready' "$home/server.log" || fail "the service was not ready within 30 s; see $home/server.log"
+grep -q 'is ready' "$log" || fail "the service was not ready within 30 s; see $log"
+mv -f "$log" "$home/server.log"
 
 # The key is taken from the server once, by the one who runs it; from then on it is the yardstick.
 if [ ! -f "$home/ledger.vkey" ]; then

@@ -15,6 +15,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         --token) [ $# -ge 2 ] || usage; token=$2; shift 2 ;;
         --key) [ $# -ge 2 ] || usage; key=$2; shift 2 ;;
+        -h|--help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
         -*) usage ;;
         *) [ -z "$dir" ] || usage; dir=$1; shift ;;
     esac

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using SealService.LoadTests.Reports;
 using SealService.LoadTests.Running;
 using SealService.LoadTests.Scenarios;
@@ -22,7 +23,20 @@ internal static class LoadCommandLine
             await Console.Error.WriteLineAsync(error.Message);
         }
 
-        return parsed.Errors.Count > 0 ? ExitUsage : await parsed.InvokeAsync();
+        if (parsed.Errors.Count > 0)
+        {
+            return ExitUsage;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return ExitUsage;
+        }
     }
 
     private static Command CreateRun()

@@ -19,6 +19,20 @@ internal static class SharedOptions
         HelpName = "VKEY|FILE",
     };
 
+    /// <summary>Files and folders. The parser takes an option that does not exist for one of them; a file of such a name is given as ./-name.</summary>
+    public static Argument<string[]> Paths(string name, string description)
+    {
+        var paths = new Argument<string[]>(name) { Description = description, Arity = ArgumentArity.OneOrMore };
+        paths.Validators.Add(static result =>
+        {
+            foreach (var token in result.Tokens.Where(t => t.Value.StartsWith('-')))
+            {
+                result.AddError($"There is no option '{token.Value}'; a file of this name is given as './{token.Value}'.");
+            }
+        });
+        return paths;
+    }
+
     /// <summary>
     /// Reads a whole number within bounds, for an option's or an argument's CustomParser: a validator can't do it, for it is called for a value that
     /// could not be read, too, and throws when it looks at it.

@@ -50,7 +50,11 @@ public sealed class HttpAndTlsTests(SoftHsm hsm) : IClassFixture<SoftHsm>
         Assert.True(result.IsSealed, result.Failure?.Message);
 
         await using var strict = new SealClient(new SealClientOptions { Address = new Uri("https://" + server.GrpcAddress) });
-        await Assert.ThrowsAnyAsync<Grpc.Core.RpcException>(() => strict.ListKeysAsync(TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAnyAsync<Grpc.Core.RpcException>(() => strict.ListKeysAsync(TestContext.Current.CancellationToken));
+        Assert.Contains("certificate is invalid", refused.Status.Detail, StringComparison.Ordinal);
+        var told = await Repository.RunAsync(Repository.Seal, ["status", "--server", "https://" + server.GrpcAddress]);
+        Assert.Equal(3, told.ExitCode);
+        Assert.Contains("--ca", told.Error, StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }
 

@@ -27,6 +27,18 @@ public sealed class RunScriptTests
             Assert.Matches(@"(?m)^0 sealed,", second.Output); // nothing is sealed twice
             Assert.Equal(key, await File.ReadAllTextAsync(Path.Combine(home, "ledger.vkey"), TestContext.Current.CancellationToken));
 
+            // While a server runs, another run fails and leaves that server's log alone.
+            await File.WriteAllTextAsync(Path.Combine(home, "server.log"), "of the one that runs", TestContext.Current.CancellationToken);
+            await using (File.Open(Path.Combine(home, "ledger", "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
+            {
+                var third = await Repository.RunAsync(Repository.PathOf("run.sh"), ["--once"], environment);
+                Assert.True(third.ExitCode == 3, third.All);
+                Assert.Contains("is in use", third.All, StringComparison.Ordinal);
+            }
+
+            Assert.Equal(["server.log"], Directory.EnumerateFiles(home, "server.log*").Select(Path.GetFileName));
+            Assert.Equal("of the one that runs", await File.ReadAllTextAsync(Path.Combine(home, "server.log"), TestContext.Current.CancellationToken));
+
             // The server has ended; the key file and the receipt are enough, and standard tools agree.
             var document = Directory.EnumerateFiles(Path.Combine(home, "documents"), "*.pdf", SearchOption.AllDirectories).First();
             var receipt = Path.Combine(home, "receipts", Path.GetRelativePath(Path.Combine(home, "documents"), document) + ".tlog-proof");

@@ -4,6 +4,7 @@
 #
 #   check-receipt.sh DOCUMENT RECEIPT.tlog-proof LEDGER.vkey
 set -euo pipefail
+[ $# -eq 3 ] || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 document=$1 receipt=$2 vkey=$(cat "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -40,6 +40,11 @@ internal static class Comparison
             }
         }
 
+        foreach (var resultB in b.Results.Where(r => a.Results.All(other => other.Name != r.Name)))
+        {
+            text.Append($"{resultB.Name,-18}(not in A)\n");
+        }
+
         return text.ToString();
     }
 }

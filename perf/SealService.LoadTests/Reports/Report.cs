@@ -26,7 +26,14 @@ internal sealed record Report
     public static async Task<Report> LoadAsync(string path, CancellationToken cancellationToken)
     {
         await using var file = File.OpenRead(Directory.Exists(path) ? Path.Combine(path, FileName) : path);
-        return await JsonSerializer.DeserializeAsync<Report>(file, Json, cancellationToken) ?? throw new JsonException($"'{path}' is empty.");
+        try
+        {
+            return await JsonSerializer.DeserializeAsync<Report>(file, Json, cancellationToken) ?? throw new JsonException("it is empty");
+        }
+        catch (JsonException e)
+        {
+            throw new JsonException($"'{path}' is not a {FileName}: {e.Message}", e);
+        }
     }
 
     /// <summary>Writes every form of the report into a folder.</summary>

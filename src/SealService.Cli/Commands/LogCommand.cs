@@ -135,10 +135,16 @@ internal static class LogCommand
         });
     }
 
-    private static async Task<ReadOnlyMemory<byte>> ReadNoteAsync(string path, CancellationToken cancellationToken) =>
-        File.Exists(path)
-            ? await File.ReadAllBytesAsync(path, cancellationToken)
-            : throw CommandException.Usage($"'{path}' is neither a tree size nor a file.");
+    private static async Task<ReadOnlyMemory<byte>> ReadNoteAsync(string path, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(path))
+        {
+            throw CommandException.Usage($"'{path}' is neither a tree size nor a file.");
+        }
+
+        var note = await File.ReadAllBytesAsync(path, cancellationToken);
+        return Merkle.Checkpoint.TryParseNote(note, out _, out _, out var error) ? note : throw CommandException.Usage($"'{path}' is not a checkpoint: {error}.");
+    }
 
     private static async Task WriteEntriesAsync(IAsyncEnumerable<LoggedEntry> entries, ResultWriter writer)
     {
@@ -162,11 +168,12 @@ internal static class LogCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var writer = new ResultWriter(environment, parsed.GetValue(json));
-            var keys = LedgerTrust.ForReading(KeyArguments.Read(parsed.GetValue(key)), environment);
-            await using var client = new SealClient(server.Read(parsed, environment) with { TrustedKeys = keys });
+            var options = server.Read(parsed, environment);
+            var keys = await LedgerTrust.ForReadingAsync(options, KeyArguments.Read(parsed.GetValue(key)), environment, cancellationToken);
+            await using var client = new SealClient(options with { TrustedKeys = keys });
             if (keys.Count == 0)
             {
-                writer.WriteNote("No key is trusted (--key): signatures are not checked.");
+                writer.WriteNote("No key is trusted for this ledger (--key): signatures are not checked.");
             }
 
             await read(client, parsed, writer, cancellationToken);

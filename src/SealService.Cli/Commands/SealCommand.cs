@@ -15,11 +15,7 @@ internal static class SealCommand
 
     public static Command Create(CommandEnvironment environment)
     {
-        var paths = new Argument<string[]>("PATH")
-        {
-            Description = "Files, and folders with everything in them.",
-            Arity = ArgumentArity.OneOrMore,
-        };
+        var paths = SharedOptions.Paths("PATH", "Files, and folders with everything in them.");
         var server = new ServerOptions();
         var receipts = new Option<string?>("--receipts")
         {
@@ -59,6 +55,7 @@ internal static class SealCommand
             await using var asking = new SealClient(options with { Connections = 1 });
             var (origin, keys) = await LedgerTrust.ForSealingAsync(asking, given, environment, writer, cancellationToken);
             await using var client = new SealClient(options with { TrustedKeys = keys });
+            await client.Ledger.GetCheckpointAsync(cancellationToken); // also where nothing is left to seal: another ledger may have the origin
             var counts = new SealCounts();
             var receiptPaths = new ReceiptPaths(parsed.GetValue(receipts));
             var run = new SealRun(client, origin, keys, receiptPaths, parsed.GetValue(documentId) ?? "", lanes, writer, counts);

@@ -3,6 +3,7 @@ using System.Globalization;
 using SealService.Cli.Keys;
 using SealService.Cli.Output;
 using SealService.Client;
+using SealService.Merkle;
 
 namespace SealService.Cli.Commands;
 
@@ -22,12 +23,12 @@ internal static class StatusCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var writer = new ResultWriter(environment, parsed.GetValue(json));
-            var keys = LedgerTrust.ForReading(KeyArguments.Read(parsed.GetValue(key)), environment);
-            await using var client = new SealClient(server.Read(parsed, environment) with { TrustedKeys = keys });
+            var options = server.Read(parsed, environment);
+            await using var client = new SealClient(options);
             var health = await client.CheckHealthAsync(cancellationToken);
             var latency = await MeasureLatencyAsync(client, environment.TimeProvider, cancellationToken);
             var isServing = health == ServerHealth.Serving;
-            var checkpoint = isServing ? await client.Ledger.GetCheckpointAsync(cancellationToken) : null;
+            var checkpoint = isServing ? await ReadCheckpointAsync(options, KeyArguments.Read(parsed.GetValue(key)), environment, cancellationToken) : null;
 
             var address = client.Address.GetLeftPart(UriPartial.Authority);
             writer.WriteText($"{address} {(isServing ? "serves" : "does not serve")}");
@@ -46,6 +47,14 @@ internal static class StatusCommand
             return isServing ? ExitCode.Done : ExitCode.Failed;
         });
         return command;
+    }
+
+    private static async Task<SignedCheckpoint> ReadCheckpointAsync(
+        SealClientOptions options, IReadOnlyList<VerifierKey> given, CommandEnvironment environment, CancellationToken cancellationToken)
+    {
+        var keys = await LedgerTrust.ForReadingAsync(options, given, environment, cancellationToken);
+        await using var client = new SealClient(options with { TrustedKeys = keys });
+        return await client.Ledger.GetCheckpointAsync(cancellationToken);
     }
 
     private static async Task<TimeSpan> MeasureLatencyAsync(SealClient client, TimeProvider timeProvider, CancellationToken cancellationToken)

@@ -13,11 +13,7 @@ internal static class VerifyCommand
 {
     public static Command Create(CommandEnvironment environment)
     {
-        var paths = new Argument<string[]>("FILE")
-        {
-            Description = "Documents, and folders with everything in them.",
-            Arity = ArgumentArity.OneOrMore,
-        };
+        var paths = SharedOptions.Paths("FILE", "Documents, and folders with everything in them.");
         var receipt = new Option<string?>("--receipt")
         {
             Description = "The receipt of the one document, or the folder that --receipts of 'seal seal' was given; default is beside each document.",

@@ -7,9 +7,19 @@ namespace SealService.Cli.Keys;
 /// <summary>Which keys a verb that talks to a server goes by: those of --key, or those known for the ledger's origin.</summary>
 internal static class LedgerTrust
 {
-    /// <summary>The keys for reading: those given, or all known ones; perhaps none, which the verb has to say.</summary>
-    public static IReadOnlyList<VerifierKey> ForReading(IReadOnlyList<VerifierKey> given, CommandEnvironment environment) =>
-        given.Count > 0 ? given : KnownKeys.Load(environment).All;
+    /// <summary>The keys for reading: those given, or those known for the ledger's origin; perhaps none, which the verb has to say.</summary>
+    public static async Task<IReadOnlyList<VerifierKey>> ForReadingAsync(
+        SealClientOptions options, IReadOnlyList<VerifierKey> given, CommandEnvironment environment, CancellationToken cancellationToken)
+    {
+        var known = KnownKeys.Load(environment);
+        if (given.Count > 0 || known.All.Count == 0)
+        {
+            return given;
+        }
+
+        await using var asking = new SealClient(options);
+        return known.For(await asking.Ledger.GetUnverifiedOriginAsync(cancellationToken));
+    }
 
     /// <summary>
     /// The ledger's origin and the keys for sealing. Without --key a ledger that was never met is trusted on first use: its

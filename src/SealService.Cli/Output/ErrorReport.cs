@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using Grpc.Core;
 
 namespace SealService.Cli.Output;
@@ -19,8 +20,20 @@ internal static class ServerErrors
             StatusCode.PermissionDenied or StatusCode.Unauthenticated => "The server does not allow it",
             _ => "The server refused",
         };
-        return new(ExitCode.Failed, NameOf(e.StatusCode), e.Status.Detail.Length == 0 ? $"{sentence}." : $"{sentence}: {e.Status.Detail}");
+        var text = e.Status.Detail.Length == 0 ? sentence : $"{sentence}: {e.Status.Detail}";
+        var hint = e.Status.DebugException is HttpRequestException http ? Hint(http) : "";
+        return new(ExitCode.Failed, NameOf(e.StatusCode), $"{text.TrimEnd('.')}.{hint}");
     }
+
+    // What the address and the server may disagree about.
+    private static string Hint(HttpRequestException e) => e.HttpRequestError switch
+    {
+        HttpRequestError.SecureConnectionError when e.InnerException is AuthenticationException tls && tls.Message.Contains("certificate", StringComparison.Ordinal) =>
+            " If an authority of your own issued the server's certificate, name it with --ca.",
+        HttpRequestError.SecureConnectionError => " Does the server speak TLS at all (https), or clear text (http)?",
+        HttpRequestError.InvalidResponse or HttpRequestError.ResponseEnded or HttpRequestError.HttpProtocolError => " Does the server speak clear text (http), or TLS (https)?",
+        _ => "",
+    };
 
     /// <summary>The code's name as gRPC writes it: DEADLINE_EXCEEDED.</summary>
     public static string NameOf(StatusCode code) =>

@@ -22,7 +22,7 @@ internal static class ConfigurationLoader
             }
             catch (InvalidDataException e)
             {
-                throw new ConfigurationException([$"The configuration file '{file}' is not valid: {e.InnerException?.Message ?? e.Message}"]);
+                throw new ConfigurationException([$"The configuration file '{file}' is not valid: {e.GetBaseException().Message}"]);
             }
 
             configuration.AddEnvironmentVariables();
@@ -46,10 +46,11 @@ internal static class ConfigurationLoader
         {
             options = section.Get<SealOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new SealOptions();
         }
-        catch (InvalidOperationException e) when (e.Message.Contains("properties were not found", StringComparison.Ordinal))
+        catch (InvalidOperationException e) when (e.GetBaseException().Message is var message && message.Contains("properties were not found", StringComparison.Ordinal))
         {
-            // The binder says it in words about its own options; the key is in quotation marks at their end.
-            throw new ConfigurationException([$"The section Seal has a key that does not exist: {e.Message[(e.Message.LastIndexOf(':') + 1)..].Trim()}. docs/operations.md lists all keys."]);
+            // The binder says it in words about its own options; the key is in quotation marks at their end, after the name of its section's type.
+            var at = message.LastIndexOf(':');
+            throw new ConfigurationException([$"The section {SectionOf(message[..at])} has a key that does not exist: {message[(at + 1)..].Trim()}. docs/operations.md lists all keys."]);
         }
         catch (InvalidOperationException e)
         {
@@ -59,6 +60,11 @@ internal static class ConfigurationLoader
         var errors = SealOptionsValidation.Validate(options);
         return errors.Count == 0 ? options : throw new ConfigurationException(errors);
     }
+
+    private static string SectionOf(string textThatEndsWithType) =>
+        typeof(SealOptions).GetProperties().FirstOrDefault(p => textThatEndsWithType.EndsWith((p.PropertyType.IsGenericType ? p.PropertyType.GenericTypeArguments[0] : p.PropertyType).FullName!, StringComparison.Ordinal)) is { } property
+            ? $"{SealOptions.Section}:{property.Name}"
+            : SealOptions.Section;
 
     // TimeSpan.Parse, by which the binder reads durations, takes "1" for a day. Whoever writes it means something else.
     private static IEnumerable<string> FindMalformedDurations(IConfigurationSection section, Type type)

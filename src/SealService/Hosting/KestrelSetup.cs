@@ -54,7 +54,9 @@ internal static class KestrelSetup
             }
         });
 
-    private static X509Certificate2Collection? LoadCertificate(ListenOptions listen)
+    /// <summary>The certificate, its key with it, and its chain; null when there is to be none.</summary>
+    /// <exception cref="ConfigurationException">The files can't be used.</exception>
+    public static X509Certificate2Collection? LoadCertificate(ListenOptions listen)
     {
         if (listen.CertificateFile.Length == 0)
         {

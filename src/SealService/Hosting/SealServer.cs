@@ -43,6 +43,7 @@ public static class SealServer
             switch (commandLine.Verb)
             {
                 case ServerVerb.CheckConfiguration:
+                    KestrelSetup.LoadCertificate(options.Listen);
                     await output.WriteLineAsync("The configuration is valid.");
                     return ServerExitCode.Success;
                 case ServerVerb.HealthCheck:

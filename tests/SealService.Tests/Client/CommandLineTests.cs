@@ -175,6 +175,28 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(1, second.ExitCode);
         Assert.Equal("INVALID_ANSWER", second.Json()[^1].Text("code"));
         Assert.False(File.Exists(_folder["b.txt.tlog-proof"]));
+
+        var nothingToDo = await RunAsync(impostor, "seal", path, "--json");
+        Assert.Equal(1, nothingToDo.ExitCode);
+        Assert.Equal("INVALID_ANSWER", nothingToDo.Json()[^1].Text("code"));
+    }
+
+    [Fact]
+    public async Task Read_LedgerThatWasNeverMet_SaysThatNothingWasChecked()
+    {
+        await using var met = await FakeSealServer.StartAsync();
+        await using var other = await FakeSealServer.StartAsync(new FakeLedger("other.example/ledger"));
+        var path = _folder.Write("a.txt", "x");
+        Assert.Equal(0, (await RunAsync(met, "seal", path)).ExitCode);
+        Assert.Equal(0, (await RunAsync(other, "seal", path, "--receipts", _folder["r"], "--key", other.Ledger.Key.ToString())).ExitCode);
+
+        Assert.Contains("Signed by a trusted key", (await RunAsync(met, "status")).Output, StringComparison.Ordinal);
+        var status = await RunAsync(other, "status");
+        Assert.Equal(0, status.ExitCode);
+        Assert.Contains("The signature was not checked", status.Output, StringComparison.Ordinal);
+        var checkpoint = await RunAsync(other, "log", "checkpoint");
+        Assert.Equal(0, checkpoint.ExitCode);
+        Assert.Contains("No key is trusted for this ledger", checkpoint.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -311,6 +333,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("verify", "/tmp", "--key", "neither key nor file")]
     [InlineData("verify", "/tmp", "--unknown")]
     [InlineData("log", "proof", "x")]
+    [InlineData("seal", "/tmp", "--reciepts", "x")]
+    [InlineData("verify", "/tmp", "--receipts", "x")]
     [InlineData("log", "find")]
     [InlineData("log", "find", "--digest", "zz")]
     [InlineData("log", "find", "--digest", "00", "--document-id", "x")]
@@ -331,6 +355,15 @@ public sealed class CommandLineTests : IDisposable
 
         var json = Assert.Single((await RunAsync(null, [.. args, "--json"])).Json());
         Assert.Equal(("error", 2), (json.Text("type"), json.Number("exit_code")));
+    }
+
+    [Fact]
+    public async Task Consistency_FileThatIsNoCheckpoint_IsTheUsersMistake()
+    {
+        await using var server = await FakeSealServer.StartAsync();
+        var run = await RunAsync(server, "log", "consistency", _folder.Write("note", "no note"), "--key", server.Ledger.Key.ToString());
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("is not a checkpoint", run.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -44,6 +44,9 @@ internal static class StatusMapping
         return exception switch
         {
             RpcException rpc => rpc.Status,
+            // Its own message says to look at the inner one.
+            HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError, InnerException: { } tls } =>
+                new Status(StatusCode.Unavailable, "The connection failed: TLS: " + tls.Message, exception),
             HttpRequestException or IOException => new Status(StatusCode.Unavailable, "The connection failed: " + exception.Message, exception),
             // A connection that could not be opened in time.
             OperationCanceledException { InnerException: TimeoutException } =>
