@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Grpc.Core;
-using SealService.Cli;
 using SealService.Cli.Sealing;
 using SealService.Client;
 using SealService.Merkle;
@@ -9,36 +8,27 @@ using Xunit;
 namespace SealService.Tests.Client;
 
 /// <summary>The seal command as its users have it: arguments in, text or JSON and an exit code out.</summary>
-public sealed class CommandLineTests : IDisposable
+public sealed class CommandLineTests : CommandLineTest
 {
-    private readonly TestFolder _folder = new();
-    private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal);
-
-    private string _homeFolder = "";
-
-    public CommandLineTests() => _variables["SEAL_KNOWN_KEYS"] = _folder["config/known-keys"];
-
-    public void Dispose() => _folder.Dispose();
-
     [Fact]
     public async Task Seal_Folder_WritesReceiptsThatVerify()
     {
         await using var server = await FakeSealServer.StartAsync();
         WriteDocuments();
 
-        var sealing = await RunAsync(server, "seal", _folder["docs"], "--json");
+        var sealing = await RunAsync(server, "seal", Folder["docs"], "--json");
 
         Assert.Equal(0, sealing.ExitCode);
         var lines = sealing.Json();
         Assert.Equal(4, lines.Count);
-        Assert.Equal(["a.txt", "empty", "sub/b.txt"], lines[..3].Select(l => Path.GetRelativePath(_folder["docs"], l.Text("path")!)).Order(StringComparer.Ordinal));
+        Assert.Equal(["a.txt", "empty", "sub/b.txt"], lines[..3].Select(l => Path.GetRelativePath(Folder["docs"], l.Text("path")!)).Order(StringComparer.Ordinal));
         Assert.All(lines[..3], line => Assert.Equal(("document", "sealed"), (line.Text("type"), line.Text("outcome"))));
         Assert.Equal(("summary", 3, 3), (lines[3].Text("type"), lines[3].Number("documents"), lines[3].Number("sealed")));
         Assert.Equal(
             ["docs/a.txt", "docs/a.txt.tlog-proof", "docs/empty", "docs/empty.tlog-proof", "docs/sub/b.txt", "docs/sub/b.txt.tlog-proof"],
-            _folder.Files().Where(f => f.StartsWith("docs", StringComparison.Ordinal)));
+            Folder.Files().Where(f => f.StartsWith("docs", StringComparison.Ordinal)));
 
-        var verifying = await RunAsync(null, "verify", _folder["docs"], "--key", server.Ledger.Key.ToString(), "--json");
+        var verifying = await RunAsync(null, "verify", Folder["docs"], "--key", server.Ledger.Key.ToString(), "--json");
         Assert.Equal(0, verifying.ExitCode);
         Assert.All(verifying.Json()[..3], line => Assert.Equal("valid", line.Text("verdict")));
         Assert.Equal(3, verifying.Json()[3].Number("valid"));
@@ -49,10 +39,10 @@ public sealed class CommandLineTests : IDisposable
     {
         await using var server = await FakeSealServer.StartAsync();
         WriteDocuments();
-        await RunAsync(server, "seal", _folder["docs"]);
+        await RunAsync(server, "seal", Folder["docs"]);
         var size = server.Ledger.TreeSize;
 
-        var again = await RunAsync(server, "seal", _folder["docs"], "--json");
+        var again = await RunAsync(server, "seal", Folder["docs"], "--json");
 
         Assert.Equal(0, again.ExitCode);
         Assert.Equal(3, again.Json()[^1].Number("skipped"));
@@ -64,12 +54,12 @@ public sealed class CommandLineTests : IDisposable
     {
         await using var server = await FakeSealServer.StartAsync();
         WriteDocuments();
-        var first = (await RunAsync(server, "seal", _folder["docs"], "--json")).Json();
+        var first = (await RunAsync(server, "seal", Folder["docs"], "--json")).Json();
         var size = server.Ledger.TreeSize;
-        File.Delete(_folder["docs/a.txt.tlog-proof"]);
-        File.WriteAllText(_folder["docs/sub/b.txt.tlog-proof"], "cut o");
+        File.Delete(Folder["docs/a.txt.tlog-proof"]);
+        File.WriteAllText(Folder["docs/sub/b.txt.tlog-proof"], "cut o");
 
-        var again = (await RunAsync(server, "seal", _folder["docs"], "--json")).Json();
+        var again = (await RunAsync(server, "seal", Folder["docs"], "--json")).Json();
 
         Assert.Equal((1, 2), (again[^1].Number("skipped"), again[^1].Number("already_sealed")));
         Assert.Equal(size, server.Ledger.TreeSize);
@@ -84,16 +74,16 @@ public sealed class CommandLineTests : IDisposable
     public async Task Seal_ChangedDocument_IsANewEntryAndTheOldReceiptIsKept()
     {
         await using var server = await FakeSealServer.StartAsync();
-        var path = _folder.Write("a.txt", "first");
+        var path = Folder.Write("a.txt", "first");
         var first = (await RunAsync(server, "seal", path, "--json")).Json()[0].Number("index");
-        _folder.Write("a.txt", "other");
+        Folder.Write("a.txt", "other");
 
         var second = (await RunAsync(server, "seal", path, "--json")).Json()[0];
 
         Assert.Equal("sealed", second.Text("outcome"));
         Assert.NotEqual(first, second.Number("index"));
-        Assert.Contains($"a.txt.{first}.tlog-proof", _folder.Files());
-        Assert.Equal(_folder[$"a.txt.{first}.tlog-proof"], second.Text("earlier_receipt"));
+        Assert.Contains($"a.txt.{first}.tlog-proof", Folder.Files());
+        Assert.Equal(Folder[$"a.txt.{first}.tlog-proof"], second.Text("earlier_receipt"));
         Assert.Equal(0, (await RunAsync(null, "verify", path, "--key", server.Ledger.Key.ToString())).ExitCode);
     }
 
@@ -102,16 +92,16 @@ public sealed class CommandLineTests : IDisposable
     {
         await using var server = await FakeSealServer.StartAsync();
         WriteDocuments();
-        var path = _folder["docs/a.txt"];
-        Assert.DoesNotContain("changed", (await RunAsync(server, "seal", _folder["docs"])).Output, StringComparison.Ordinal);
+        var path = Folder["docs/a.txt"];
+        Assert.DoesNotContain("changed", (await RunAsync(server, "seal", Folder["docs"])).Output, StringComparison.Ordinal);
 
         ReceiptFile.TryRead(path + ".tlog-proof", out var first, out _);
-        _folder.Write("docs/a.txt", "other");
+        Folder.Write("docs/a.txt", "other");
         var named = await RunAsync(server, "seal", path);
         Assert.Contains($", content changed since entry {first!.Index} (its receipt is now {path}.{first.Index}.tlog-proof), receipt ", named.Output, StringComparison.Ordinal);
 
-        _folder.Write("docs/a.txt", "third");
-        var folder = await RunAsync(server, "seal", _folder["docs"]);
+        Folder.Write("docs/a.txt", "third");
+        var folder = await RunAsync(server, "seal", Folder["docs"]);
         Assert.StartsWith("1 sealed, 0 sealed before, 2 skipped, 0 failed, 1 changed; ", folder.Output, StringComparison.Ordinal);
     }
 
@@ -120,7 +110,7 @@ public sealed class CommandLineTests : IDisposable
     {
         await using var server = await FakeSealServer.StartAsync();
         await using var other = await FakeSealServer.StartAsync(new FakeLedger("other.example/log"));
-        var path = _folder.Write("a.txt", "x");
+        var path = Folder.Write("a.txt", "x");
         await RunAsync(server, "seal", path);
 
         var elsewhere = await RunAsync(other, "seal", path);
@@ -135,12 +125,12 @@ public sealed class CommandLineTests : IDisposable
         await using var server = await FakeSealServer.StartAsync();
         WriteDocuments();
 
-        await RunAsync(server, "seal", _folder["docs"], "--receipts", _folder["receipts"]);
+        await RunAsync(server, "seal", Folder["docs"], "--receipts", Folder["receipts"]);
 
         Assert.Equal(
             ["receipts/a.txt.tlog-proof", "receipts/empty.tlog-proof", "receipts/sub/b.txt.tlog-proof"],
-            _folder.Files().Where(f => f.StartsWith("receipts", StringComparison.Ordinal)));
-        var verifying = await RunAsync(null, "verify", _folder["docs"], "--receipt", _folder["receipts"], "--key", server.Ledger.Key.ToString());
+            Folder.Files().Where(f => f.StartsWith("receipts", StringComparison.Ordinal)));
+        var verifying = await RunAsync(null, "verify", Folder["docs"], "--receipt", Folder["receipts"], "--key", server.Ledger.Key.ToString());
         Assert.Equal(0, verifying.ExitCode);
     }
 
@@ -150,138 +140,23 @@ public sealed class CommandLineTests : IDisposable
         await using var server = await FakeSealServer.StartAsync();
         server.Sealing.Failures["mine"] = (StatusCode.ResourceExhausted, 1);
 
-        var sealing = await RunAsync(server, "seal", _folder.Write("a.txt", "x"), "--document-id", "mine", "--json");
+        var sealing = await RunAsync(server, "seal", Folder.Write("a.txt", "x"), "--document-id", "mine", "--json");
 
         Assert.Equal(3, sealing.ExitCode);
         var line = sealing.Json()[0];
         Assert.Equal("failed", line.Text("outcome"));
         Assert.Equal("RESOURCE_EXHAUSTED", line.GetProperty("error").Text("code"));
-        Assert.False(File.Exists(_folder["a.txt.tlog-proof"]));
-    }
-
-    [Fact]
-    public async Task Seal_WithoutKey_TrustsTheFirstAndNoOtherAfterwards()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        await using var impostor = await FakeSealServer.StartAsync(new FakeLedger(server.Ledger.Origin));
-        var path = _folder.Write("a.txt", "x");
-
-        var first = await RunAsync(server, "seal", path);
-        Assert.Equal(0, first.ExitCode);
-        Assert.Contains("for the first time", first.Error, StringComparison.Ordinal);
-        Assert.StartsWith(server.Ledger.Key.ToString(), File.ReadAllText(_folder["config/known-keys"]), StringComparison.Ordinal);
-
-        var second = await RunAsync(impostor, "seal", _folder.Write("b.txt", "y"), "--json");
-        Assert.Equal(1, second.ExitCode);
-        Assert.Equal("INVALID_ANSWER", second.Json()[^1].Text("code"));
-        Assert.False(File.Exists(_folder["b.txt.tlog-proof"]));
-
-        var nothingToDo = await RunAsync(impostor, "seal", path, "--json");
-        Assert.Equal(1, nothingToDo.ExitCode);
-        Assert.Equal("INVALID_ANSWER", nothingToDo.Json()[^1].Text("code"));
-    }
-
-    [Fact]
-    public async Task Read_LedgerThatWasNeverMet_SaysThatNothingWasChecked()
-    {
-        await using var met = await FakeSealServer.StartAsync();
-        await using var other = await FakeSealServer.StartAsync(new FakeLedger("other.example/ledger"));
-        var path = _folder.Write("a.txt", "x");
-        Assert.Equal(0, (await RunAsync(met, "seal", path)).ExitCode);
-        Assert.Equal(0, (await RunAsync(other, "seal", path, "--receipts", _folder["r"], "--key", other.Ledger.Key.ToString())).ExitCode);
-
-        Assert.Contains("Signed by a trusted key", (await RunAsync(met, "status")).Output, StringComparison.Ordinal);
-        var status = await RunAsync(other, "status");
-        Assert.Equal(0, status.ExitCode);
-        Assert.Contains("The signature was not checked", status.Output, StringComparison.Ordinal);
-        var checkpoint = await RunAsync(other, "log", "checkpoint");
-        Assert.Equal(0, checkpoint.ExitCode);
-        Assert.Contains("No key is trusted for this ledger", checkpoint.Error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Seal_NoHomeFolder_NeedsAKey()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        var path = _folder.Write("a.txt", "x");
-        _variables.Remove("SEAL_KNOWN_KEYS");
-        _variables["XDG_CONFIG_HOME"] = "relative";
-        _homeFolder = "";
-
-        foreach (var run in new[] { await RunAsync(server, "seal", path), await RunAsync(null, "verify", path, "--trust-on-first-use") })
-        {
-            Assert.Equal(2, run.ExitCode);
-            Assert.Contains("There is no home folder to keep trusted keys in: set SEAL_KNOWN_KEYS, or give --key.", run.Error, StringComparison.Ordinal);
-        }
-
-        Assert.False(File.Exists(_folder["a.txt.tlog-proof"]));
-        Assert.Contains("not known here", (await RunAsync(server, "keys", "list")).Output, StringComparison.Ordinal);
-        Assert.Equal(0, (await RunAsync(server, "seal", path, "--key", server.Ledger.Key.ToString())).ExitCode);
-    }
-
-    [Theory]
-    [InlineData("home", null, "home/.config/seal/known-keys")]
-    [InlineData("home", "relative", "home/.config/seal/known-keys")]
-    [InlineData("home", "xdg", "xdg/seal/known-keys")]
-    public async Task Seal_WithoutKey_KeepsItBelowTheHomeFolderOrXdgConfigHome(string home, string? xdg, string expected)
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        _variables.Remove("SEAL_KNOWN_KEYS");
-        _variables["XDG_CONFIG_HOME"] = xdg is null or "relative" ? xdg ?? "" : _folder[xdg];
-        _homeFolder = _folder[home];
-
-        Assert.Equal(0, (await RunAsync(server, "seal", _folder.Write("a.txt", "x"))).ExitCode);
-
-        Assert.Contains(expected, _folder.Files());
-    }
-
-    [Fact]
-    public async Task Seal_KeyOfAnotherOrigin_IsRefusedBeforeAnythingIsSent()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-
-        var sealing = await RunAsync(server, "seal", _folder.Write("a.txt", "x"), "--key", new FakeLedger("other.example/log").Key.ToString());
-
-        Assert.Equal(1, sealing.ExitCode);
-        Assert.Equal(0, server.Sealing.Streams);
-    }
-
-    [Fact]
-    public async Task Verify_WithoutKey_FailsUnlessTrustOnFirstUse()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        var path = _folder.Write("a.txt", "x");
-        await RunAsync(server, "seal", path);
-
-        var without = await RunAsync(null, "verify", path, "--json");
-        Assert.Equal(1, without.ExitCode);
-        Assert.Equal("failed", without.Json()[0].Check("origin"));
-        Assert.Equal("passed", without.Json()[0].Check("inclusion"));
-        Assert.Contains("--key", without.Error, StringComparison.Ordinal);
-
-        var trusting = await RunAsync(null, "verify", path, "--trust-on-first-use", "--json");
-        Assert.Equal(0, trusting.ExitCode);
-        Assert.Equal("passed", trusting.Json()[0].Check("signature"));
-    }
-
-    [Fact]
-    public async Task Verify_TrustOnFirstUseOfALedgerThatWasNeverMet_Fails()
-    {
-        await using var server = await FakeSealServer.StartAsync();
-        var path = _folder.Write("a.txt", "x");
-        await RunAsync(server, "seal", path, "--key", server.Ledger.Key.ToString());
-
-        Assert.Equal(1, (await RunAsync(null, "verify", path, "--trust-on-first-use")).ExitCode);
+        Assert.False(File.Exists(Folder["a.txt.tlog-proof"]));
     }
 
     [Fact]
     public async Task Verify_ChangedDocument_SaysExactlyWhatIsWrong()
     {
         await using var server = await FakeSealServer.StartAsync();
-        var path = _folder.Write("a.txt", "x");
+        var path = Folder.Write("a.txt", "x");
         await RunAsync(server, "seal", path);
-        _folder.Write("a.txt", "y");
-        var keyFile = _folder.Write("keys", $"# the ledger's keys\n{server.Ledger.Key} from the notary\n");
+        Folder.Write("a.txt", "y");
+        var keyFile = Folder.Write("keys", $"# the ledger's keys\n{server.Ledger.Key} from the notary\n");
 
         var verifying = await RunAsync(null, "verify", path, "--key", keyFile);
 
@@ -297,7 +172,7 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task Verify_NoReceipt_IsNotValid()
     {
-        var verifying = await RunAsync(null, "verify", _folder.Write("a.txt", "x"), "--json");
+        var verifying = await RunAsync(null, "verify", Folder.Write("a.txt", "x"), "--json");
 
         Assert.Equal(1, verifying.ExitCode);
         Assert.Equal("failed", verifying.Json()[0].Check("receipt"));
@@ -309,13 +184,13 @@ public sealed class CommandLineTests : IDisposable
         await using var server = await FakeSealServer.StartAsync();
         for (var i = 0; i < 200; i++)
         {
-            _folder.Write($"docs/{i:000}", $"document {i}");
+            Folder.Write($"docs/{i:000}", $"document {i}");
         }
 
-        await RunAsync(server, "seal", _folder["docs"], "--jobs", "3");
-        var lines = (await RunAsync(null, "verify", _folder["docs"], "--key", server.Ledger.Key.ToString(), "--json")).Json();
+        await RunAsync(server, "seal", Folder["docs"], "--jobs", "3");
+        var lines = (await RunAsync(null, "verify", Folder["docs"], "--key", server.Ledger.Key.ToString(), "--json")).Json();
 
-        Assert.Equal(Enumerable.Range(0, 200).Select(i => _folder[$"docs/{i:000}"]), lines[..200].Select(line => line.Text("path")!));
+        Assert.Equal(Enumerable.Range(0, 200).Select(i => Folder[$"docs/{i:000}"]), lines[..200].Select(line => line.Text("path")!));
         Assert.Equal(200, lines[200].Number("valid"));
     }
 
@@ -361,7 +236,7 @@ public sealed class CommandLineTests : IDisposable
     public async Task Consistency_FileThatIsNoCheckpoint_IsTheUsersMistake()
     {
         await using var server = await FakeSealServer.StartAsync();
-        var run = await RunAsync(server, "log", "consistency", _folder.Write("note", "no note"), "--key", server.Ledger.Key.ToString());
+        var run = await RunAsync(server, "log", "consistency", Folder.Write("note", "no note"), "--key", server.Ledger.Key.ToString());
         Assert.Equal(2, run.ExitCode);
         Assert.Contains("is not a checkpoint", run.Error, StringComparison.Ordinal);
     }
@@ -398,12 +273,12 @@ public sealed class CommandLineTests : IDisposable
     public async Task Log_EveryVerb_HasItsJsonShape()
     {
         await using var server = await FakeSealServer.StartAsync();
-        var document = _folder.Write("a.txt", "x");
+        var document = Folder.Write("a.txt", "x");
         var index = (await RunAsync(server, "seal", document, "--document-id", "mine", "--json")).Json()[0].Number("index");
-        var saved = _folder["saved-checkpoint"];
+        var saved = Folder["saved-checkpoint"];
         await File.WriteAllBytesAsync(saved, server.Ledger.GetCheckpoint(), TestContext.Current.CancellationToken);
         var size = server.Ledger.TreeSize;
-        await RunAsync(server, "seal", _folder.Write("b.txt", "y"));
+        await RunAsync(server, "seal", Folder.Write("b.txt", "y"));
 
         var checkpoint = await OneAsync("log", "checkpoint");
         Assert.Equal((server.Ledger.Origin, server.Ledger.TreeSize), (checkpoint.Text("origin"), checkpoint.Number("tree_size")));
@@ -422,7 +297,7 @@ public sealed class CommandLineTests : IDisposable
 
         Assert.Equal(index, (await OneAsync("log", "find", "--document-id", "mine")).Number("index"));
 
-        var receiptPath = _folder["fresh.tlog-proof"];
+        var receiptPath = Folder["fresh.tlog-proof"];
         Assert.Equal(index, (await OneAsync("log", "receipt", "--index", $"{index}", "-o", receiptPath)).Number("index"));
         var verifying = await RunAsync(null, "verify", document, "--receipt", receiptPath, "--trust-on-first-use");
         Assert.Equal(0, verifying.ExitCode);
@@ -445,7 +320,7 @@ public sealed class CommandLineTests : IDisposable
     public async Task Log_EveryVerb_HasText()
     {
         await using var server = await FakeSealServer.StartAsync();
-        await RunAsync(server, "seal", _folder.Write("a.txt", "x"));
+        await RunAsync(server, "seal", Folder.Write("a.txt", "x"));
 
         Assert.Contains(server.Ledger.Origin, (await RunAsync(server, "log", "checkpoint")).Output, StringComparison.Ordinal);
         Assert.Contains(Sha256.HashData("x"u8).ToString(), (await RunAsync(server, "log", "entries")).Output, StringComparison.Ordinal);
@@ -470,40 +345,8 @@ public sealed class CommandLineTests : IDisposable
 
     private void WriteDocuments()
     {
-        _folder.Write("docs/a.txt", "text");
-        _folder.Write("docs/empty", "");
-        _folder.Write("docs/sub/b.txt", new string('b', 300_000));
+        Folder.Write("docs/a.txt", "text");
+        Folder.Write("docs/empty", "");
+        Folder.Write("docs/sub/b.txt", new string('b', 300_000));
     }
-
-    private async Task<Run> RunAsync(FakeSealServer? server, params string[] args)
-    {
-        using var output = new StringWriter();
-        using var error = new StringWriter();
-        if (server is not null)
-        {
-            _variables["SEAL_SERVER"] = server.Address.ToString();
-        }
-
-        var environment = new CommandEnvironment { Output = output, Error = error, GetVariable = name => _variables.GetValueOrDefault(name), HomeFolder = _homeFolder };
-        var exitCode = await SealCommandLine.RunAsync(args, environment);
-        return new Run(exitCode, output.ToString(), error.ToString());
-    }
-
-    private sealed record Run(int ExitCode, string Output, string Error)
-    {
-        public List<JsonElement> Json() =>
-            [.. Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
-    }
-}
-
-/// <summary>Members of JSON results.</summary>
-internal static class JsonElementExtensions
-{
-    public static string? Text(this JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString() : null;
-
-    public static long Number(this JsonElement element, string name) => element.GetProperty(name).GetInt64();
-
-    /// <summary>The outcome of one of a document's checks.</summary>
-    public static string? Check(this JsonElement element, string kind) =>
-        element.GetProperty("checks").EnumerateArray().Single(check => check.Text("check") == kind).Text("outcome");
 }
