@@ -173,7 +173,7 @@ internal static class LogCommand
             await using var client = new SealClient(options with { TrustedKeys = keys });
             if (keys.Count == 0)
             {
-                writer.WriteNote("No key is trusted for this ledger (--key): signatures are not checked.");
+                writer.WriteNote("No key is trusted (--key): signatures are not checked.");
             }
 
             await read(client, parsed, writer, cancellationToken);

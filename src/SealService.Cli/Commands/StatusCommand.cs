@@ -52,7 +52,7 @@ internal static class StatusCommand
     private static async Task<SignedCheckpoint> ReadCheckpointAsync(
         SealClientOptions options, IReadOnlyList<VerifierKey> given, CommandEnvironment environment, CancellationToken cancellationToken)
     {
-        var keys = await LedgerTrust.ForReadingAsync(options, given, environment, cancellationToken);
+        var keys = await LedgerTrust.ForStatusAsync(options, given, environment, cancellationToken);
         await using var client = new SealClient(options with { TrustedKeys = keys });
         return await client.Ledger.GetCheckpointAsync(cancellationToken);
     }

@@ -7,7 +7,11 @@ namespace SealService.Cli.Keys;
 /// <summary>Which keys a verb that talks to a server goes by: those of --key, or those known for the ledger's origin.</summary>
 internal static class LedgerTrust
 {
-    /// <summary>The keys for reading: those given, or those known for the ledger's origin; perhaps none, which the verb has to say.</summary>
+    /// <summary>
+    /// The keys for reading: those given, or those known for the ledger's origin. None when no key is known at all, which the verb has to say;
+    /// where other keys are known, a server must not get around them by naming another origin.
+    /// </summary>
+    /// <exception cref="CommandException">Keys are known, and none for this ledger.</exception>
     public static async Task<IReadOnlyList<VerifierKey>> ForReadingAsync(
         SealClientOptions options, IReadOnlyList<VerifierKey> given, CommandEnvironment environment, CancellationToken cancellationToken)
     {
@@ -18,7 +22,23 @@ internal static class LedgerTrust
         }
 
         await using var asking = new SealClient(options);
-        return known.For(await asking.Ledger.GetUnverifiedOriginAsync(cancellationToken));
+        var origin = await asking.Ledger.GetUnverifiedOriginAsync(cancellationToken);
+        return known.For(origin) is { Count: > 0 } keys
+            ? keys
+            : throw CommandException.NotValid($"Of the keys met before ({known.RequirePath()}) none is for this ledger, '{origin}'. Give its key with --key, or seal a document there to trust it.");
+    }
+
+    /// <summary>The keys for a look at a server, whatever ledger it has: those given, or those known for its origin; perhaps none, which the verb has to say.</summary>
+    public static async Task<IReadOnlyList<VerifierKey>> ForStatusAsync(
+        SealClientOptions options, IReadOnlyList<VerifierKey> given, CommandEnvironment environment, CancellationToken cancellationToken)
+    {
+        if (given.Count > 0)
+        {
+            return given;
+        }
+
+        await using var asking = new SealClient(options);
+        return KnownKeys.Load(environment).For(await asking.Ledger.GetUnverifiedOriginAsync(cancellationToken));
     }
 
     /// <summary>

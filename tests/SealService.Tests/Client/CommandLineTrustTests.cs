@@ -28,7 +28,7 @@ public sealed class CommandLineTrustTests : CommandLineTest
     }
 
     [Fact]
-    public async Task Read_LedgerThatWasNeverMet_SaysThatNothingWasChecked()
+    public async Task Read_LedgerThatWasNeverMet_OnlyItsStatus()
     {
         await using var met = await FakeSealServer.StartAsync();
         await using var other = await FakeSealServer.StartAsync(new FakeLedger("other.example/ledger"));
@@ -41,8 +41,10 @@ public sealed class CommandLineTrustTests : CommandLineTest
         Assert.Equal(0, status.ExitCode);
         Assert.Contains("The signature was not checked", status.Output, StringComparison.Ordinal);
         var checkpoint = await RunAsync(other, "log", "checkpoint");
-        Assert.Equal(0, checkpoint.ExitCode);
-        Assert.Contains("No key is trusted for this ledger", checkpoint.Error, StringComparison.Ordinal);
+        Assert.Equal(1, checkpoint.ExitCode);
+        Assert.Contains("none is for this ledger, 'other.example/ledger'. Give its key with --key", checkpoint.Error, StringComparison.Ordinal);
+        Assert.Empty(checkpoint.Output);
+        Assert.Equal(0, (await RunAsync(met, "log", "checkpoint")).ExitCode);
     }
 
     [Fact]
